@@ -1,0 +1,28 @@
+"""Training: the configuration, the loop (a generator), the run (its thread) and what it remembers."""
+
+from vaeviz.training.config import TrainConfig
+from vaeviz.training.device import available_devices, resolve_device
+from vaeviz.training.events import Metrics, Progress, Snapshot, Split, kept_steps
+from vaeviz.training.history import MetricsLog, SnapshotStore
+from vaeviz.training.loop import SnapshotTaker, TrainingDivergedError, evaluate, train
+from vaeviz.training.run import Run, Status, TrainingRun
+
+__all__ = [
+    "Metrics",
+    "MetricsLog",
+    "Progress",
+    "Run",
+    "Snapshot",
+    "SnapshotStore",
+    "SnapshotTaker",
+    "Split",
+    "Status",
+    "TrainConfig",
+    "TrainingDivergedError",
+    "TrainingRun",
+    "available_devices",
+    "evaluate",
+    "kept_steps",
+    "resolve_device",
+    "train",
+]

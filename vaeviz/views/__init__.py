@@ -1,0 +1,23 @@
+"""The views: plots (pure functions), the state that they share, one Viewer a view, and the Explorer of all."""
+
+from vaeviz.views.cursor import CursorView
+from vaeviz.views.explorer import Explorer
+from vaeviz.views.interpolation import InterpolationView
+from vaeviz.views.latent import LatentView
+from vaeviz.views.loss import LossView
+from vaeviz.views.manifold import ManifoldView
+from vaeviz.views.reconstructions import ReconstructionView
+from vaeviz.views.state import ExplorerState
+from vaeviz.views.status import StatusView
+
+__all__ = [
+    "CursorView",
+    "Explorer",
+    "ExplorerState",
+    "InterpolationView",
+    "LatentView",
+    "LossView",
+    "ManifoldView",
+    "ReconstructionView",
+    "StatusView",
+]

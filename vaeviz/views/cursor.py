@@ -1,0 +1,117 @@
+"""What lies under the cursor: the decoded image, the nearest real example, and its reconstruction."""
+
+import html
+
+import numpy as np
+import panel as pn
+from bokeh.models import ColumnDataSource, CustomJS, LinearColorMapper, Range1d
+from bokeh.plotting import figure as Figure  # noqa: N812
+
+from vaeviz.latent import decode
+from vaeviz.views.palette import GRAYS, MARK
+from vaeviz.views.pictures import glyph_picture, to_bytes
+from vaeviz.views.view import View, dress, text
+
+GAP = 0.1
+
+# The pictures keep their shape and are as large as the card allows.
+FIT_JS = """
+const w = fig.inner_width, h = fig.inner_height
+if (!(w > 0 && h > 0)) { return }
+const scale = Math.min(w / width, h / height)
+const across = w / scale, up = h / scale
+fig.x_range.setv({start: 0.5 - across / 2, end: 0.5 + across / 2})
+fig.y_range.setv({start: height - 0.02 - up, end: height - 0.02})
+"""
+
+
+class CursorView(View):
+    """Decodes the point under the mouse at once; beside it the nearest example and its reconstruction.
+
+    This is the path that must keep up with the hand: three image glyphs whose data are replaced, and nothing else.
+
+    Parameters
+    ----------
+    state : ExplorerState or Run
+    """
+
+    title = "Cursor"
+    hint = "decoded as you point"
+
+    def __init__(self, state, **params) -> None:
+        super().__init__(state, **params)
+        self._decoded, self._example, self._again = (
+            ColumnDataSource(self._nothing(), name=name) for name in ("decoded", "example", "reconstruction")
+        )
+        self._words = text(css=":host { margin: 0 12px 8px; font-size: 12px; line-height: 1.5; }")
+        self._row: tuple | None = None
+        self._channels = 0
+        self._figure = pn.pane.Bokeh(self._make_figure(), sizing_mode="stretch_both", margin=0)
+        self._layout = self._card(pn.Column(self._figure, self._words, sizing_mode="stretch_both", margin=0))
+        self.state.param.watch(self._update, ["cursor", "frame"])
+        self._update()
+
+    @staticmethod
+    def _nothing() -> dict:
+        return {"image": [], "x": [], "y": [], "dw": [], "dh": []}
+
+    def _make_figure(self) -> Figure:
+        """Return a figure of three pictures: the decoded one large, the two others below it."""
+        self._channels, height, width = self.state.run.dataset.image_shape
+        ratio = height / width
+        below = (1 - GAP) / 2
+        self._boxes = {
+            self._decoded: (0, below * ratio + 2 * GAP, 1, ratio),
+            self._example: (0, 0, below, below * ratio),
+            self._again: (1 - below, 0, below, below * ratio),
+        }
+        top = (below + 1) * ratio + 3 * GAP
+        figure = Figure(
+            x_range=Range1d(-0.02, 1.02), y_range=Range1d(-0.02, top), tools=""
+        )
+        dress(figure, "cursor")
+        figure.update(toolbar_location=None, min_border=0)
+        fit = CustomJS(args={"fig": figure, "width": 1.04, "height": top + 0.02}, code=FIT_JS)
+        for name in ("inner_width", "inner_height"):
+            figure.js_on_change(name, fit)
+        figure.axis.visible = False
+        figure.grid.visible = False
+        for source, (x, y, w, h) in self._boxes.items():
+            source.data = self._nothing()
+            if self._channels == 1:
+                mapper = LinearColorMapper(palette=GRAYS, low=0, high=255)
+                figure.image("image", "x", "y", "dw", "dh", source=source, color_mapper=mapper)
+            else:
+                figure.image_rgba("image", "x", "y", "dw", "dh", source=source)
+            outline = MARK if source is self._decoded else "#888888"
+            figure.block([x], [y], [w], [h], fill_alpha=0, line_color=outline, line_width=1.5)
+        captions = [(0, top - GAP * 0.75, "decoded here"), (0, below * ratio + GAP * 0.5, "nearest example"),
+                    (1 - below, below * ratio + GAP * 0.5, "reconstructed")]  # fmt: skip
+        for x, y, caption in captions:
+            figure.text([x], [y], text=[caption], text_font_size="12px", text_color="#888888", text_baseline="middle")
+        return figure
+
+    def _show(self, source: ColumnDataSource, picture: np.ndarray) -> None:
+        """Show a picture (C, H, W) in [0, 1]."""
+        x, y, width, height = self._boxes[source]
+        image = glyph_picture(to_bytes(picture).transpose(1, 2, 0))
+        source.data = {"image": [image], "x": [x], "y": [y], "dw": [width], "dh": [height]}
+
+    def _update(self, *_) -> None:
+        state = self.state
+        snapshot = state.frame.snapshot
+        if state.run.dataset.image_shape != snapshot.images.shape[1:]:
+            return
+        row = state.nearest_row(state.cursor)
+        fresh = (snapshot, row) != self._row
+        codes = np.stack((state.cursor, snapshot.mu[row]))[: 2 if fresh else 1]
+        pictures = decode(snapshot.vae, codes.astype(np.float32))
+        self._show(self._decoded, pictures[0])
+        if fresh:
+            self._row = (snapshot, row)
+            example = snapshot.images[row].numpy()
+            self._show(self._example, example / 255 if example.dtype == np.uint8 else example)
+            self._show(self._again, pictures[1])
+        shown = list(state.plane_axes)
+        code = ", ".join(f"z{axis + 1} = {state.cursor[axis]:+.2f}" for axis in shown)
+        self._words.object = f"<div>{code}<br>nearest: <b>{html.escape(state.label_of(row))}</b></div>"

@@ -1,0 +1,205 @@
+"""The loss as it falls, in nats."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+import param
+from bokeh.events import RangesUpdate, Reset
+from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool, Legend, Range1d, SingleIntervalTicker
+from bokeh.models.tickers import BasicTicker
+from bokeh.plotting import figure as Figure  # noqa: N812
+
+from vaeviz.training import Metrics
+from vaeviz.views.palette import TRAIN, VALIDATION
+from vaeviz.views.view import COMPACT, View, dress
+
+MOST_POINTS = 4000
+"""Rows of one split that a browser holds; beyond it the history is thinned, minima and maxima kept."""
+
+SMOOTHING = 0.9
+TERMS = ("loss", "reconstruction", "kl")
+COLUMNS = ("step", "x", "epoch", "value", "smooth", *TERMS)
+
+
+class LossView(View):
+    """Loss, reconstruction or KL over the steps, train and validation, in nats per example.
+
+    Each look at the run streams the new rows only. A zoom is never taken away: Follow goes off with it, and on again
+    by a click.
+
+    Parameters
+    ----------
+    state : ExplorerState or Run
+    """
+
+    term = param.Selector(default="loss", objects={"loss": "loss", "recon.": "reconstruction", "KL": "kl"})
+    log_steps = param.Boolean(False, doc="Whether the steps are on a logarithmic axis.")
+    follow = param.Boolean(True, doc="Whether the axes follow the newest rows.")
+
+    title = "Loss"
+    hint = "nats per example"
+    figure_name = "loss"
+
+    def __init__(self, state, **params) -> None:
+        super().__init__(state, **params)
+        self._cursor = 0
+        self._rows: dict[str, list[Metrics]] = {"train": [], "validation": []}
+        self._sources = {split: ColumnDataSource({c: [] for c in COLUMNS}, name=split) for split in self._rows}
+        self._bokeh = self._make_figure()
+        self._figure = pn.pane.Bokeh(self._bokeh, sizing_mode="stretch_both", margin=0)
+        self._term = pmui.RadioButtonGroup.from_param(self.param.term, label="", size="small", margin=0, sx=COMPACT)
+        self._log = pmui.Toggle.from_param(self.param.log_steps, name="log x", size="small", margin=0, sx=COMPACT)
+        self._follow = pmui.Toggle.from_param(self.param.follow, name="Follow", size="small", margin=0, sx=COMPACT)
+        self._layout = self._card(self._figure, self._term, self._log, self._follow)
+        self.state.param.watch(self._update, "tick")
+        self.state.param.watch(self._begin_anew, "run")
+        self._update()
+
+    def _make_figure(self) -> Figure:
+        figure = Figure(
+            tools="pan,wheel_zoom,box_zoom,reset", active_scroll="wheel_zoom", x_range=Range1d(0, 100), y_range=Range1d(0, 600)
+        )
+        dress(figure, self.figure_name)
+        train, validation = self._sources["train"], self._sources["validation"]
+        faint = figure.line("x", "value", source=train, color=TRAIN, alpha=0.3, width=1)
+        smooth = figure.line("x", "smooth", source=train, color=TRAIN, width=2)
+        line = figure.line("x", "value", source=validation, color=VALIDATION, width=2)
+        dots = figure.scatter("x", "value", source=validation, color=VALIDATION, size=4)
+        figure.add_layout(
+            Legend(
+                items=[("train, smoothed", [smooth]), ("train", [faint]), ("validation", [line, dots])],
+                location="top_right",
+                label_text_font_size="11px",
+                background_fill_alpha=0.5,
+                border_line_color=None,
+                padding=4,
+                spacing=0,
+                glyph_height=14,
+            )
+        )
+        values = [("step", "@step{0,0}"), ("epoch", "@epoch{0.00}"), ("loss", "@loss{0.00} nats"),
+                  ("reconstruction", "@reconstruction{0.00} nats"), ("KL", "@kl{0.00} nats")]  # fmt: skip
+        figure.add_tools(HoverTool(renderers=[smooth, line], tooltips=values, mode="vline", line_policy="nearest"))
+        figure.on_event(RangesUpdate, self._on_zoom)
+        figure.on_event(Reset, self._on_reset)
+        self._label_axes(figure)
+        return figure
+
+    # What a person does
+
+    def _on_zoom(self, event: RangesUpdate) -> None:
+        self.follow = False
+
+    def _on_reset(self, event: Reset) -> None:
+        self.follow = True
+
+    @param.depends("follow", watch=True)
+    def _on_follow(self) -> None:
+        if self.follow:
+            self._update_ranges()
+
+    @param.depends("term", "log_steps", watch=True)
+    def _redraw(self) -> None:
+        self._label_axes(self._bokeh)
+        for split in self._rows:
+            self._sources[split].data = self._columns(split, self._rows[split])
+        self.follow = True
+        self._update_ranges()
+
+    # What follows from state
+
+    def _begin_anew(self, *_) -> None:
+        self._cursor = 0
+        for split, rows in self._rows.items():
+            rows.clear()
+            self._sources[split].data = {c: [] for c in COLUMNS}
+        self.follow = True
+        self._update()
+
+    def _update(self, *_) -> None:
+        rows, self._cursor = self.state.run.metrics_since(self._cursor)
+        for split, seen in self._rows.items():
+            new = [row for row in rows if row.split == split]
+            if not new:
+                continue
+            source = self._sources[split]
+            if len(seen) + len(new) > MOST_POINTS:
+                seen[:] = thin([*seen, *new], MOST_POINTS // 2)
+                source.data = self._columns(split, seen)
+            else:
+                last = source.data["smooth"][-1] if seen else None
+                seen.extend(new)
+                source.stream(self._columns(split, new, last))
+        if rows:
+            self._update_words()
+            if self.follow:
+                self._update_ranges()
+
+    def _update_ranges(self) -> None:
+        """Show all steps; in height, what came after the first steep fall."""
+        rows = [row for seen in self._rows.values() for row in seen]
+        if not rows:
+            return
+        last = max(row.step for row in rows)
+        values = [getattr(row, self.term) for row in rows if row.step >= 0.04 * last]
+        low, high = min(values), max(values)
+        room = 0.06 * max(high - low, 1e-3)
+        start, end = (0.0, max(np.log10(max(last, 1)), 0.1)) if self.log_steps else (0.0, max(float(last), 1.0))
+        for axis, bounds in ((self._bokeh.x_range, (start, end)), (self._bokeh.y_range, (low - room, high + room))):
+            axis.update(start=bounds[0], end=bounds[1], reset_start=bounds[0], reset_end=bounds[1])
+
+    def _columns(self, split: str, rows: Sequence[Metrics], last: float | None = None) -> dict:
+        steps = np.array([row.step for row in rows], dtype=float)
+        values = np.array([getattr(row, self.term) for row in rows], dtype=float)
+        return {
+            "step": steps,
+            "x": np.log10(np.maximum(steps, 1)) if self.log_steps else steps,
+            "epoch": np.array([row.epoch for row in rows]),
+            "value": values,
+            "smooth": smoothed(values, last),
+            **{term: np.array([getattr(row, term) for row in rows]) for term in TERMS},
+        }
+
+    def _label_axes(self, figure: Figure) -> None:
+        figure.yaxis.axis_label = {"loss": "-ELBO", "reconstruction": "reconstruction", "kl": "KL"}[self.term] + " (nats)"
+        figure.xaxis.axis_label = "optimizer step" + (" (log scale)" if self.log_steps else "")
+        power = "const n = Math.round(Math.pow(10, tick)); return n.toLocaleString('en')"
+        plain = "return tick.toLocaleString('en')"
+        figure.xaxis.formatter = CustomJSTickFormatter(code=power if self.log_steps else plain)
+        figure.xaxis.ticker = SingleIntervalTicker(interval=1) if self.log_steps else BasicTicker()
+
+    def _update_words(self) -> None:
+        words = []
+        for split, rows in self._rows.items():
+            if rows:
+                row = rows[-1]
+                words.append(f"{split} {row.loss:.1f} = {row.reconstruction:.1f} + {row.kl:.1f}")
+        self._title.object = f"<div><b>{self.title}</b> <span>{' · '.join(words) or self.hint}</span></div>"
+
+
+def smoothed(values: np.ndarray, last: float | None = None) -> np.ndarray:
+    """Return the exponential moving average of values, going on from the last one before them."""
+    smooth = np.empty(len(values))
+    for i, value in enumerate(values):
+        last = value if last is None else SMOOTHING * last + (1 - SMOOTHING) * value
+        smooth[i] = last
+    return smooth
+
+
+def thin(rows: Sequence[Metrics], most: int) -> list[Metrics]:
+    """Return at most so many rows, those of lowest and highest loss of each stretch, so that no spike vanishes."""
+    edges = np.linspace(0, len(rows), most // 2 + 1).astype(int)
+    kept = []
+    for start, end in pairwise(edges):
+        stretch = rows[start:end]
+        if stretch:
+            ends = {id(row): row for row in (min(stretch, key=_loss), max(stretch, key=_loss))}
+            kept.extend(sorted(ends.values(), key=lambda row: row.step))
+    return kept
+
+
+def _loss(row: Metrics) -> float:
+    return row.loss

@@ -1,0 +1,49 @@
+"""The page of the app: the drawer beside the explorer, and the run's address."""
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.util import edit_readonly
+
+from vaeviz.views.controls import ControlsView, default_run
+from vaeviz.views.explorer import Explorer
+from vaeviz.views.runs import find_run, register_run
+from vaeviz.views.state import ExplorerState
+
+THEME = {
+    "palette": {"primary": {"main": "#2f6fb3"}},
+    "components": {
+        "MuiToolbar": {"styleOverrides": {"root": {"minHeight": "48px !important", "height": "48px"}}},
+        "MuiButton": {"styleOverrides": {"root": {"textTransform": "none"}}},
+        "MuiTab": {"styleOverrides": {"root": {"textTransform": "none"}}},
+    },
+}
+
+
+def explorer_page(run_id: str | None = None) -> pmui.Page:
+    """Return the app's page for the run of that id, or for a new one.
+
+    The address of the page then names its run (`?run=ID`): reloaded, or opened in a second tab, it finds it again.
+    """
+    run = find_run(run_id) if run_id else None
+    state = ExplorerState(run or register_run(default_run()))
+    if run_id and run is None:
+        state.alert = f"There is no run {run_id} here (any more); this is a new one."
+    explorer, controls = Explorer(state, embedded=False), ControlsView(state)
+    page = pmui.Page(
+        title="vaeviz",
+        main=[explorer],
+        sidebar=[controls],
+        sidebar_width=300,
+        sidebar_resizable=False,
+        theme_config=THEME,
+    )
+    with edit_readonly(page):  # else each callback would walk through all models of the page to show that it is busy
+        page.param.update(busy=False, busy_indicator=None)
+
+    def _name_run(*_) -> None:
+        if pn.state.location is not None:
+            pn.state.location.update_query(run=state.run.id)
+
+    state.param.watch(_name_run, "run")
+    pn.state.onload(_name_run)
+    return page

@@ -1,0 +1,134 @@
+"""The two planes, latent and manifold: what pointing, tapping and dragging on them does, and their marks."""
+
+import holoviews as hv
+import numpy as np
+import panel as pn
+from bokeh.events import MouseMove, Tap
+from bokeh.models import CustomJS, Plot
+
+from vaeviz.latent import path
+from vaeviz.views.marks import Marks
+from vaeviz.views.planes import HIDDEN, Coordinates, axis_label, from_z, into_z
+from vaeviz.views.view import View, dress
+
+PATH_POINTS = 41
+
+# One unit is as long across as it is up, whatever the card's shape: the horizontal range gives way.
+EQUAL_ASPECT_JS = """
+const x = fig.x_range, y = fig.y_range, w = fig.inner_width, h = fig.inner_height
+if (!(w > 0 && h > 0)) { return }
+const middle = (x.start + x.end) / 2, half = (y.end - y.start) * w / h / 2
+if (Math.abs(half * 2 - (x.end - x.start)) > 1e-9) { x.setv({start: middle - half, end: middle + half}) }
+"""
+
+
+class PlaneView(View):
+    """A view whose figure is a plane of the latent space."""
+
+    figure_name = ""
+
+    def __init__(self, state, **params) -> None:
+        super().__init__(state, **params)
+        self._marks: dict[str, Marks] = {}
+        state = self.state
+        state.param.watch(self._update_cursor, ["cursor", "frame"])
+        state.param.watch(self._update_path, ["endpoints", "path_kind", "axes"])
+
+    def _pane(self, plot: hv.DynamicMap, **options) -> pn.pane.HoloViews:
+        plot = plot.opts(
+            hv.opts.Overlay(
+                hooks=[self._attach],
+                responsive=True,
+                default_tools=[],
+                active_tools=["wheel_zoom"],
+                show_legend=False,
+                toolbar="above",
+                xaxis="bottom",
+                yaxis="left",
+                framewise=False,
+                **options,
+            )
+        )
+        return pn.pane.HoloViews(plot, linked_axes=False, sizing_mode="stretch_both", margin=0, backend="bokeh")
+
+    # To be said by each plane
+
+    @property
+    def plane_coordinates(self) -> Coordinates:
+        """The coordinates of the figure."""
+        raise NotImplementedError
+
+    def _dress(self, figure: Plot) -> None:
+        raise NotImplementedError
+
+    # What a person does
+
+    def _on_move(self, event: MouseMove) -> None:
+        marks = self._marks[event.model.id]
+        if marks.held is None and np.isfinite((event.x, event.y)).all():
+            self.state.point_at(self._code(event.x, event.y), self.figure_name)
+
+    def _on_tap(self, event: Tap) -> None:
+        code = self._code(event.x, event.y)
+        which = int(np.argmin(np.linalg.norm(self.state.in_plane(self.state.endpoints - code), axis=1)))
+        self.state.place_endpoint(which, code)
+
+    def _on_drag(self, which: int, x: float, y: float) -> None:
+        code = self._code(x, y)
+        self.state.place_endpoint(which, code, self.figure_name)
+        self.state.point_at(code, self.figure_name)
+
+    def _code(self, x: float, y: float) -> np.ndarray:
+        (point,) = into_z(np.array([[x, y]]), self.plane_coordinates)
+        return self.state.code_at(*point)
+
+    # What follows from state
+
+    def _attach(self, plot, element) -> None:
+        figure = plot.state
+        if figure.id in self._marks:
+            return
+        dress(figure, self.figure_name)
+        self._dress(figure)
+        self._marks[figure.id] = Marks(figure, self._on_drag)
+        equal_aspect = CustomJS(args={"fig": figure}, code=EQUAL_ASPECT_JS)
+        for name in ("inner_width", "inner_height"):
+            figure.js_on_change(name, equal_aspect)
+        for name in ("start", "end"):
+            figure.y_range.js_on_change(name, equal_aspect)
+        figure.on_event(MouseMove, self._on_move)
+        figure.on_event(Tap, self._on_tap)
+        self._update_cursor()
+        self._update_path()
+
+    def _update_cursor(self, *_) -> None:
+        state = self.state
+        here = state.cursor_plane == self.figure_name
+        at = state.in_plane(state.cursor[None])
+        row = state.nearest_row(state.cursor)
+        nearest = state.in_plane(state.frame.snapshot.mu[[row]])
+        for marks in self._marks.values():
+            marks.move(marks.cursor, HIDDEN if here else from_z(at, self.plane_coordinates))
+            marks.move(marks.nearest, from_z(nearest, self.plane_coordinates))
+
+    def _update_path(self, *_) -> None:
+        state = self.state
+        codes = path(*state.endpoints, PATH_POINTS, state.path_kind)
+        line = from_z(state.in_plane(codes), self.plane_coordinates)
+        ends = from_z(state.in_plane(state.endpoints), self.plane_coordinates)
+        for marks in self._marks.values():
+            marks.move(marks.path, line)
+            if state.endpoints_plane != self.figure_name:
+                marks.move(marks.ends, ends)
+
+    def _set_ranges(self, across: tuple[float, float], up: tuple[float, float]) -> None:
+        for marks in self._marks.values():
+            for axis, (start, end) in ((marks.figure.x_range, across), (marks.figure.y_range, up)):
+                axis.update(start=start, end=end, reset_start=start, reset_end=end)
+
+    def _label_axes(self, figure: Plot) -> None:
+        names = [axis_label(axis, self.plane_coordinates) for axis in self.state.plane_axes]
+        figure.xaxis.axis_label = names[0]
+        figure.yaxis.axis_label = names[1] if len(names) > 1 else "(no second dimension)"
+
+

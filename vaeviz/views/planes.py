@@ -1,0 +1,29 @@
+"""What the two planes share: their coordinates z and u, and the marks of cursor, endpoints and path on them."""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from vaeviz.latent import to_u, to_z
+
+Coordinates = Literal["z", "u"]
+"""z itself, or u = Φ(z), the prior's percentile."""
+
+HIDDEN = np.full((0, 2), np.nan)
+
+
+def from_z(points: Float[np.ndarray, "N 2"], coordinates: Coordinates) -> Float[np.ndarray, "N 2"]:
+    """Return points of the latent plane in these coordinates."""
+    return to_u(points) if coordinates == "u" else points
+
+
+def into_z(points: Float[np.ndarray, "N 2"], coordinates: Coordinates) -> Float[np.ndarray, "N 2"]:
+    """Return points given in these coordinates in z."""
+    return to_z(points) if coordinates == "u" else points
+
+
+def axis_label(axis: int, coordinates: Coordinates) -> str:
+    """Return the name of a latent axis (counted from 0), such as "z1" or "u1 = Φ(z1)"."""
+    name = f"z{axis + 1}"
+    return name if coordinates == "z" else f"u{axis + 1} = Φ({name}), percentile of the prior"

@@ -1,0 +1,98 @@
+"""Selected examples, their reconstructions, and where the two differ."""
+
+import html
+
+import holoviews as hv
+import numpy as np
+import panel as pn
+from bokeh.models import FixedTicker
+
+from vaeviz.latent import decode
+from vaeviz.views.pictures import mosaic
+from vaeviz.views.plots import picture_plot
+from vaeviz.views.view import View, dress, live
+
+MOST = 14
+ROWS = ("difference", "reconstruction", "original")
+
+
+class ReconstructionView(View):
+    """Original over reconstruction over their absolute difference, of the examples chosen by lasso or box.
+
+    Reconstructed from the posterior's mean. With nothing selected, the first embedded examples are shown.
+
+    Parameters
+    ----------
+    state : ExplorerState or Run
+    """
+
+    title = "Reconstructions"
+    figure_name = "reconstructions"
+
+    def __init__(self, state, **params) -> None:
+        super().__init__(state, **params)
+        self._figures: dict = {}
+        self._tiles = hv.streams.Pipe(data=self._pictures())
+        plot = (live(picture_plot, self._tiles) * hv.Points([]).opts(alpha=0)).opts(
+            hv.opts.Overlay(
+                hooks=[self._attach], responsive=True, default_tools=[], toolbar=None, framewise=False,
+                xlim=(0, MOST), ylim=(0, 3),
+            )
+        )  # fmt: skip
+        self._figure = pn.pane.HoloViews(
+            plot, linked_axes=False, sizing_mode="stretch_both", margin=0, backend="bokeh"
+        )
+        self._layout = self._card(self._figure)
+        self.state.param.watch(self._update, ["selection", "frame"])
+        self._update_words()
+
+    @property
+    def rows(self) -> list[int]:
+        """The rows of the examples that are shown."""
+        count = len(self.state.frame.snapshot.ids)
+        chosen = [row for row in self.state.selection if row < count]
+        if len(chosen) > MOST:  # evenly from all of a large selection, not only its first class
+            chosen = [chosen[i] for i in np.linspace(0, len(chosen) - 1, MOST).round().astype(int)]
+        return chosen or list(range(min(MOST, count)))
+
+    def _pictures(self) -> tuple:
+        snapshot, rows = self.state.frame.snapshot, self.rows
+        originals = snapshot.images[rows].numpy()
+        originals = originals / np.float32(255) if originals.dtype == np.uint8 else originals
+        again = decode(snapshot.vae, snapshot.mu[rows])
+        stack = np.concatenate((originals, again, np.abs(originals - again)))
+        return mosaic(stack, len(ROWS), len(rows)), (0, 0, len(rows), len(ROWS))
+
+    def _attach(self, plot, element) -> None:
+        figure = plot.state
+        if figure.id in self._figures:
+            return
+        self._figures[figure.id] = figure
+        dress(figure, self.figure_name)
+        figure.update(toolbar_location=None)
+        figure.grid.visible = False
+        figure.yaxis.ticker = FixedTicker(ticks=[0.5, 1.5, 2.5])
+        figure.yaxis.major_label_overrides = {i + 0.5: name for i, name in enumerate(ROWS)}
+        figure.yaxis.axis_label = None
+        figure.xaxis.axis_label = None
+        self._label_columns(figure)
+
+    def _label_columns(self, figure) -> None:
+        rows = self.rows
+        figure.xaxis.ticker = FixedTicker(ticks=[i + 0.5 for i in range(len(rows))])
+        figure.xaxis.major_label_overrides = {i + 0.5: self.state.label_of(row) for i, row in enumerate(rows)}
+
+    def _update(self, *_) -> None:
+        self._tiles.send(self._pictures())
+        for figure in self._figures.values():
+            figure.x_range.update(start=0, end=MOST)
+            self._label_columns(figure)
+        self._update_words()
+
+    def _update_words(self) -> None:
+        count, shown = len(self.state.selection), len(self.rows)
+        if not count:
+            hint = f"the first {shown} examples; lasso or box some in the latent plane"
+        else:
+            hint = f"{shown} of {count:,} selected" if count > shown else f"{count} selected"
+        self._title.object = f"<div><b>{self.title}</b> <span>{html.escape(hint)}</span></div>"

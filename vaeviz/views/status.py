@@ -1,0 +1,80 @@
+"""One line that tells how the run goes, with its progress, and an alert when something went wrong."""
+
+import html
+
+import panel as pn
+import panel_material_ui as pmui
+
+from vaeviz.views.view import View, text
+
+DOTS = {"ready": "#888888", "running": "#2e9e4f", "paused": "#d98a00", "finished": "#3f90da", "stopped": "#888888",
+        "failed": "#d32f2f"}  # fmt: skip
+LINE_CSS = """
+:host { margin: 0; font-size: 13px; flex: 1 1 auto; min-width: 0; }
+div { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; font-variant-numeric: tabular-nums; }
+i { display: inline-block; width: 9px; height: 9px; border-radius: 50%; margin-right: 7px; }
+span { opacity: 0.7; }
+"""
+
+
+class StatusView(View):
+    """`running · step 1,234 · epoch 2.6 · 12,900 examples/s · views 3 %`, and a progress bar.
+
+    Parameters
+    ----------
+    state : ExplorerState or Run
+    """
+
+    def __init__(self, state, **params) -> None:
+        super().__init__(state, **params)
+        self._line = text(css=LINE_CSS)
+        self._bar = pmui.LinearProgress(
+            value=0, variant="determinate", sizing_mode="stretch_width", margin=(0, 12), max_width=320, height=6
+        )
+        self._alert = pmui.Alert(
+            alert_type="error", visible=False, closeable=True, sizing_mode="stretch_width", margin=(4, 0)
+        )
+        self._alert.param.watch(self._on_close, "closed")
+        line = pn.Row(
+            self._line, self._bar, sizing_mode="stretch_width", margin=0,
+            stylesheets=[":host { align-items: center; padding: 0 4px; min-height: 26px; }"],
+        )  # fmt: skip
+        self._layout = pn.Column(line, self._alert, sizing_mode="stretch_width", margin=0)
+        self.state.param.watch(self._update, ["tick", "status", "frame", "run"])
+        self.state.param.watch(self._update_alert, "alert")
+        self._update()
+
+    def words(self) -> str:
+        """Return the line, without markup."""
+        run = self.state.run
+        step = getattr(run, "step", self.state.frame.snapshot.step)
+        epoch = getattr(run, "epoch", self.state.frame.snapshot.epoch)
+        parts = [self.state.status, f"step {step:,}", f"epoch {epoch:.1f}"]
+        if self.state.status == "running":
+            parts.append(f"{getattr(run, 'examples_per_second', 0):,.0f} examples/s")
+            parts.append(f"snapshots {getattr(run, 'snapshot_share', 0):.1%}")
+            parts.append(f"views {self.state.views_share:.0%}")
+        parts.append(f"shown: step {self.state.frame.snapshot.step:,}")
+        return " · ".join(parts)
+
+    def _on_close(self, event) -> None:
+        if event.new:
+            self.state.alert = ""
+
+    def _update(self, *_) -> None:
+        first, *rest = self.words().split(" · ")
+        dot = f'<i style="background:{DOTS[first]}"></i>'
+        model = f"{self.state.run.dataset.name} · {self.state.frame.snapshot.vae.describe()}"
+        self._line.object = (
+            f"<div>{dot}<b>{first}</b> · {' · '.join(rest)} <span>— {html.escape(model)}</span></div>"
+        )
+        total = getattr(self.state.run, "total_steps", 0)
+        self._bar.visible = total > 0
+        if total:
+            self._bar.value = int(100 * min(1.0, self.state.run.step / total))
+
+    def _update_alert(self, *_) -> None:
+        if self.state.alert:
+            self._alert.param.update(object=html.escape(self.state.alert), closed=False, visible=True)
+        else:
+            self._alert.visible = False

@@ -1,0 +1,90 @@
+"""What every view is: a Viewer on a shared state, shown as a card with a title, its controls and a figure."""
+
+import holoviews as hv
+import holoviews.plotting.bokeh  # noqa: F401  (registers the plots of the backend)
+import panel as pn
+import param
+from bokeh.models import Plot
+
+from vaeviz.training import Run
+from vaeviz.views.state import ExplorerState
+
+hv.Store.set_current_backend("bokeh")
+
+CARD_CSS = """
+:host {
+  display: flex; flex-direction: column; box-sizing: border-box; overflow: hidden;
+  background: var(--panel-surface-color, #fff); color: var(--panel-on-surface-color, #222);
+  border: 1px solid color-mix(in srgb, currentColor 14%, transparent); border-radius: 10px;
+}
+"""
+HEAD_CSS = """
+:host { display: flex; flex-direction: row; align-items: center; gap: 6px; padding: 2px 8px 0 12px; min-height: 38px;
+  flex-wrap: nowrap; }
+"""
+TITLE_CSS = """
+:host { margin: 0; flex: 1 1 auto; min-width: 0; font-size: 13px; line-height: 1.25; }
+div { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+b { font-weight: 600; } span { opacity: 0.65; font-size: 12px; }
+"""
+
+
+COMPACT = {
+    "& .MuiToggleButton-root": {"padding": "1px 8px", "fontSize": "12px", "textTransform": "none", "lineHeight": 1.6},
+    "& .MuiInputBase-root": {"fontSize": "12px", "height": "26px"},
+    "& .MuiSelect-select": {"padding": "2px 8px"},
+    "& .MuiSvgIcon-root, & .material-icons": {"fontSize": "18px"},
+    "&.MuiToggleButton-root": {"padding": "1px 8px", "fontSize": "12px", "textTransform": "none", "lineHeight": 1.6},
+    "&.MuiButton-root": {"padding": "1px 8px", "fontSize": "12px", "textTransform": "none", "lineHeight": 1.6},
+}
+"""The look of the small controls in a card's head."""
+
+
+def text(markup: str = "", css: str = TITLE_CSS, **params) -> pn.pane.HTML:
+    """Return a pane for a line of text of our own making."""
+    return pn.pane.HTML(f"<div>{markup}</div>", stylesheets=[css], margin=0, **params)
+
+
+class View(pn.viewable.Viewer):
+    """A view of a run, or of a state that it shares with other views.
+
+    Parameters
+    ----------
+    state : ExplorerState or Run
+        Views of one state are linked; a run gets a state of its own.
+    """
+
+    state = param.ClassSelector(class_=ExplorerState, constant=True, doc="What the views share.")
+
+    title = ""
+    hint = ""
+
+    def __init__(self, state: ExplorerState | Run, **params) -> None:
+        super().__init__(state=state if isinstance(state, ExplorerState) else ExplorerState(state), **params)
+        self._title = text(f"<b>{self.title}</b> <span>{self.hint}</span>")
+
+    def _card(self, body: pn.viewable.Viewable, *controls: pn.viewable.Viewable, **params) -> pn.Column:
+        head = pn.Row(self._title, *controls, stylesheets=[HEAD_CSS], sizing_mode="stretch_width", margin=0)
+        return pn.Column(head, body, stylesheets=[CARD_CSS], margin=0, css_classes=["vv-card"], **params)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        self.state.watch_run()
+        return self._layout
+
+
+def dress(figure: Plot, name: str, **params) -> None:
+    """Give a figure its name and the look that all figures share."""
+    figure.update(
+        name=name,
+        sizing_mode="stretch_both",
+        min_border=8,
+        outline_line_color=None,
+        toolbar_location="above",
+        **params,
+    )
+    figure.toolbar.update(logo=None, autohide=False)
+
+
+def live(element, pipe: hv.streams.Pipe) -> hv.DynamicMap:
+    """Return a plot that is drawn anew with what is sent through the pipe."""
+    return hv.DynamicMap(lambda data: element(*data), streams=[pipe])
