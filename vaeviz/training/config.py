@@ -1,11 +1,13 @@
 """What a training is told: one frozen record, each default written once."""
 
 import math
+import sys
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 Schedule = Literal["constant", "one-cycle"]
 Precision = Literal["float32", "bf16"]
+LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +64,7 @@ class TrainConfig:
             _whole(name, getattr(self, name), lowest=1)
         if self.steps is not None:
             _whole("steps", self.steps, lowest=1)
-        _whole("seed", self.seed, lowest=0)
+        _whole("seed", self.seed, lowest=0, highest=LARGEST_SEED)
         _real("learning_rate", self.learning_rate, "a number above 0, at most 10", lambda v: 0 < v <= 10)
         _real("beta", self.beta, "a number of at least 0", lambda v: v >= 0)
         _real("l2", self.l2, "a number of at least 0", lambda v: v >= 0)
@@ -83,12 +85,14 @@ class TrainConfig:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def _whole(name: str, value: object, *, lowest: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-        raise ValueError(f"{name}={value!r}: must be a whole number of at least {lowest}")
+def _whole(name: str, value: Any, *, lowest: int, highest: int | None = None) -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not (whole and lowest <= value and (highest is None or value <= highest)):
+        allowed = f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
+        raise ValueError(f"{name}={value!r}: must be a whole number {allowed}")
 
 
-def _real(name: str, value: object, allowed: str, ok: Any) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not (number and ok(value)):
+def _real(name: str, value: Any, allowed: str, ok: Any) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (number and abs(value) <= sys.float_info.max and ok(value)):
         raise ValueError(f"{name}={value!r}: must be {allowed}")

@@ -1,9 +1,11 @@
 """What a run remembers: every row of metrics, compactly, and the snapshots, within a bound of memory."""
 
+import shutil
+import tempfile
+import weakref
 from array import array
 from collections import OrderedDict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from safetensors.torch import load_file, save_file
 
@@ -63,7 +65,7 @@ class SnapshotStore:
         self._epochs: dict[int, float] = {}
         self._in_memory: OrderedDict[int, Snapshot] = OrderedDict()
         self._read_back: OrderedDict[int, Snapshot] = OrderedDict()
-        self._folder: TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
         self.newest: Snapshot | None = None
 
     @property
@@ -80,8 +82,9 @@ class SnapshotStore:
         self._in_memory[snapshot.step] = snapshot
         self._bytes += _bytes(snapshot)
         while self._bytes > self._budget and len(self._in_memory) > 1:
-            step, oldest = self._in_memory.popitem(last=False)
+            step, oldest = next(iter(self._in_memory.items()))
             save_file({name: value.contiguous() for name, value in oldest.weights.items()}, self._path(step))
+            del self._in_memory[step]  # only now that it is safe on disk
             self._bytes -= _bytes(oldest)
 
     def get(self, step: int) -> Snapshot:
@@ -109,8 +112,9 @@ class SnapshotStore:
 
     def _path(self, step: int) -> Path:
         if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="vaeviz-", ignore_cleanup_errors=True)
-        return Path(self._folder.name) / f"{step}.safetensors"
+            self._folder = Path(tempfile.mkdtemp(prefix="vaeviz-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)  # at exit at the latest
+        return self._folder / f"{step}.safetensors"
 
 
 def _bytes(snapshot: Snapshot) -> int:

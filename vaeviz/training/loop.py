@@ -80,7 +80,7 @@ def train(
 
     kept = kept_steps()
     next_kept = next(kept)
-    sums = torch.zeros(3, device=device)  # loss, reconstruction, kl over the examples since the last row
+    sums = _zero_sums(device)  # over the examples since the last row
     since, examples, step = 0, 0, 0
     start = time.perf_counter()
     if len(dataset.validation):
@@ -88,7 +88,7 @@ def train(
     model.train()
     for epoch in count():
         shuffled = order[torch.randperm(len(order), generator=shuffler)].to(device)
-        for batch in shuffled.split(config.batch_size):
+        for batch in torch.split(shuffled, config.batch_size):
             x = as_pixels(images[batch])  # (B, C, H, W)
             with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
                 output = model.elbo(x, beta=config.beta, generator=sampler)
@@ -189,16 +189,25 @@ def evaluate(
     """Return the model's mean loss, reconstruction and KL over a whole split, in nats per example.
 
     One posterior sample an example; the noise depends on `config.seed` alone, so that two steps are comparable.
+
+    Raises
+    ------
+    ValueError
+        If the split is empty.
+    TrainingDivergedError
+        If one of the means is not finite.
     """
+    if not len(dataset.split(split)):
+        raise ValueError(f"split={split!r}: {dataset.name} has no {split} examples; take a split that has some")
     device = next(model.parameters()).device
     images = dataset.images if images is None else images
     sampler = torch.Generator(device).manual_seed(config.seed + 1)
     ids = dataset.split(split).to(images.device)
     was_training = model.training
     model.eval()
-    sums = torch.zeros(3, dtype=torch.float64 if device.type != "mps" else torch.float32, device=device)
+    sums = _zero_sums(device)
     start = time.perf_counter()
-    for batch in ids.split(EVALUATION_BATCH):
+    for batch in torch.split(ids, EVALUATION_BATCH):
         output = model.elbo(as_pixels(images[batch].to(device)), beta=config.beta, generator=sampler)
         sums += torch.stack((output.loss * len(batch), output.reconstruction.sum(), output.kl.sum()))
     model.train(was_training)
@@ -219,6 +228,8 @@ def check_fit(model: VAE, dataset: Dataset, config: TrainConfig) -> None:
             f"batch_size={config.batch_size}: {dataset.name} has only {len(dataset.train)} training examples;"
             " take a batch of at most that"
         )
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ValueError("the model has no parameters to train: at least one must have requires_grad=True")
     shape = dataset.image_shape
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     was_training = model.training
@@ -242,6 +253,11 @@ def _optimizer(model: VAE, config: TrainConfig, total: int) -> tuple[torch.optim
     if config.schedule == "one-cycle":
         return optimizer, OneCycleLR(optimizer, max_lr=config.learning_rate, total_steps=max(total, 2))
     return optimizer, None
+
+
+def _zero_sums(device: torch.device) -> Tensor:
+    """Return sums of loss, reconstruction and KL, still 0, in double precision where the device has it."""
+    return torch.zeros(3, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
 
 
 def _check_finite(step: int, loss: float, reconstruction: float, kl: float) -> None:

@@ -85,7 +85,7 @@ class TrainingRun:
         self._changed = threading.Condition()  # guards all below; notified when the status changes
         self._status: Status = "ready"
         self._wish: Literal["run", "pause", "stop"] = "run"
-        self._exception: Exception | None = None
+        self._exception: BaseException | None = None
         self._progress = Progress(0, 0.0, 0)
         self._log = MetricsLog()
         self._store = SnapshotStore(self._taker)
@@ -113,9 +113,10 @@ class TrainingRun:
         with self._changed:
             if self._status != "ready":
                 raise RuntimeError(f"this run was started before (it is {self._status}); make a new TrainingRun")
+            thread = threading.Thread(target=self._drain, name=f"vaeviz-{self.id}", daemon=True)
+            thread.start()  # if there can be no further thread, the run is still ready
+            self._thread = thread
             self._set_status("running")
-            self._thread = threading.Thread(target=self._drain, name=f"vaeviz-{self.id}", daemon=True)
-            self._thread.start()
 
     def pause(self) -> None:
         """Halt after the current step; return when it has halted. Without effect unless running."""
@@ -152,7 +153,7 @@ class TrainingRun:
         return None if self._exception is None else f"{type(self._exception).__name__}: {self._exception}"
 
     @property
-    def exception(self) -> Exception | None:
+    def exception(self) -> BaseException | None:
         """The exception that ended it, with its traceback."""
         return self._exception
 
@@ -210,7 +211,7 @@ class TrainingRun:
     def _drain(self) -> None:
         try:
             ended = self._train()
-        except Exception as error:  # whatever ended it is shown to the person who watches
+        except BaseException as error:  # whatever ended it is shown; nobody may wait forever for a thread that is gone
             with self._changed:
                 self._exception = error
                 self._set_status("failed")
@@ -237,7 +238,7 @@ class TrainingRun:
                 case Progress():
                     self._progress = event
                     self._speed.add(event.examples)
-                    if self._wish != "run" and not self._obey():
+                    if event.step < self.total_steps and self._wish != "run" and not self._obey():
                         return False
         return True
 
@@ -268,7 +269,9 @@ class TrainingRun:
             self._set_status("running")
             return True
 
-    def _ask(self, wish: Literal["run", "pause", "stop"], *, done: Callable[[], bool], when: tuple[Status, ...]) -> None:
+    def _ask(
+        self, wish: Literal["run", "pause", "stop"], *, done: Callable[[], bool], when: tuple[Status, ...]
+    ) -> None:
         with self._changed:
             if self._status not in when or self._wish == "stop":
                 return

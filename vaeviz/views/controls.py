@@ -17,7 +17,12 @@ from vaeviz.views.view import View, text
 
 A_PATH = "a file or folder …"
 EPOCHS = 100
-SECTION_CSS = ":host { margin: 10px 12px 2px; font-size: 11px; letter-spacing: .06em; text-transform: uppercase; opacity: .65; }"
+SECTION_CSS = (
+    ":host { margin: 10px 12px 2px; font-size: 11px; letter-spacing: .06em; text-transform: uppercase; opacity: .65; }"
+)
+HIDDEN_SIZES = "Units of each hidden layer, from the image to the code; the decoder mirrors them"
+CHANNELS = "Channels of each stride-2 convolution, then the units of the dense layer; the decoder mirrors them"
+DROPOUT = "Share of hidden units dropped in training"
 ENDED = ("ready", "finished", "stopped", "failed")
 
 
@@ -56,10 +61,10 @@ class ControlsView(View):
             "data": _select("Dataset", names, known),
             "path": _entry("Path on the server", "", placeholder=".npz, .npy, IDX, .csv or an image folder"),
             "family": _group(["dense", "convolutional"], "convolutional" if "channels" in model else "dense"),
-            "hidden_sizes": _entry("Hidden sizes", ", ".join(map(str, sizes)), description="Units of each hidden layer, from the image to the code"),
-            "channels": _entry("Channels, then hidden size", ", ".join(map(str, channels)), description="Channels of each stride-2 convolution, then the units of the dense layer"),
+            "hidden_sizes": _entry("Hidden sizes", ", ".join(map(str, sizes)), description=HIDDEN_SIZES),
+            "channels": _entry("Channels, then hidden size", ", ".join(map(str, channels)), description=CHANNELS),
             "latent_dim": _entry("Latent dimensions", str(run.snapshot().mu.shape[1])),
-            "dropout": _entry("Dropout", str(model.get("dropout", 0.0)), description="Share of hidden units dropped in training"),
+            "dropout": _entry("Dropout", str(model.get("dropout", 0.0)), description=DROPOUT),
             "beta": _entry("β, weight of the KL", f"{config.beta:g}"),
             "learning_rate": _entry("Learning rate", f"{config.learning_rate:g}"),
             "schedule": _select("Schedule", ["constant", "one-cycle"], config.schedule),
@@ -111,50 +116,60 @@ class ControlsView(View):
 
     async def _on_train(self, _) -> None:
         # A run that has not begun is taken as it is if the fields still describe it.
-        if (self.state.status != "ready" or self.edited) and not await self._begin_anew():
-            return
-        self.state.run.start()
-        self._look()
+        if self.state.status == "ready" and not self.edited:
+            self._start()
+        else:
+            await self._begin_anew(then=self._start)
 
     async def _on_pause(self, _) -> None:
-        await asyncio.to_thread(self.state.run.pause)
-        self._look()
+        await self._ask(self.state.run.pause)
 
     async def _on_resume(self, _) -> None:
-        await asyncio.to_thread(self.state.run.resume)
-        self._look()
+        await self._ask(self.state.run.resume)
 
     async def _on_stop(self, _) -> None:
-        await asyncio.to_thread(self.state.run.stop)
-        self._look()
+        await self._ask(self.state.run.stop)
 
     async def _on_reset(self, _) -> None:
         await self._begin_anew()
 
-    def _look(self) -> None:
-        self.state.status = self.state.run.status
+    def _start(self) -> None:
+        self.state.run.start()
+        self.state.look()
 
-    async def _begin_anew(self) -> bool:
-        """Put a new run, made from the fields, in the place of the present one; return whether that went well."""
+    async def _ask(self, wish: Callable[[], None]) -> None:
+        """Ask the run for something that it does after its present step; the page does not wait for it."""
+        await asyncio.to_thread(wish)
+        self.state.schedule(self.state.look)
+
+    async def _begin_anew(self, then: Callable[[], None] | None = None) -> None:
+        """Put a new run, made from the fields, in the place of the present one, which is stopped.
+
+        What can't be made leaves all as it is, and is told.
+        """
         if self.busy:
-            return False
+            return
         self.busy = True
         try:
             run = await asyncio.to_thread(self.make_run)
             await asyncio.to_thread(self.state.run.stop)
-        except FieldError as error:
-            self._mark(error)
-            self.state.alert = str(error)
-            return False
         except (ValueError, OSError, RuntimeError, MemoryError) as error:
-            self.state.alert = str(error) or type(error).__name__
-            return False
+            self.state.schedule(lambda error=error: self._refuse(error))
+        else:
+            self.state.schedule(lambda: self._replace(run, then))
         finally:
             self.busy = False
-        register_run(run)
-        self.state.run = run
+
+    def _refuse(self, error: Exception) -> None:
+        if isinstance(error, FieldError):
+            self._mark(error)
+        self.state.alert = str(error) or type(error).__name__
+
+    def _replace(self, run: TrainingRun, then: Callable[[], None] | None) -> None:
         self._mark(None)
-        return True
+        self.state.run = register_run(run)
+        if then is not None:
+            then()
 
     # From the fields to a run
 
@@ -168,7 +183,9 @@ class ControlsView(View):
         except FieldError:
             return True
         present = run.model.config if isinstance(run.model, kind) else {}
-        same_model = bool(present) and all(_plain(present.get(name)) == _plain(value) for name, value in options.items())
+        same_model = bool(present) and all(
+            _plain(present.get(name)) == _plain(value) for name, value in options.items()
+        )
         return not (same_model and config == run.config and self._source() in (run.dataset.name, self._loaded_from()))
 
     def make_run(self) -> TrainingRun:
@@ -220,7 +237,9 @@ class ControlsView(View):
         """
         values = {
             "beta": self._number("beta", float, "a number of at least 0", lambda v: 0 <= v < float("inf")),
-            "learning_rate": self._number("learning_rate", float, "a number above 0, at most 10", lambda v: 0 < v <= 10),
+            "learning_rate": self._number(
+                "learning_rate", float, "a number above 0, at most 10", lambda v: 0 < v <= 10
+            ),
             "batch_size": self._number("batch_size", int, "a whole number of at least 1", lambda v: v >= 1),
             "epochs": self._number("epochs", int, "a whole number of at least 1", lambda v: v >= 1),
             "seed": self._number("seed", int, "a whole number of at least 0", lambda v: 0 <= v < 2**63),
@@ -242,10 +261,13 @@ class ControlsView(View):
     def _sizes(self, name: str, least: int) -> tuple[int, ...]:
         field = self.fields[name]
         words = [word.strip() for word in field.value.replace("-", ",").split(",")]
-        if len(words) < least or not all(word.isascii() and word.isdigit() and 1 <= int(word) <= 16384 for word in words):
+        if len(words) < least or not all(
+            word.isascii() and word.isdigit() and 1 <= int(word) <= 16384 for word in words
+        ):
             example = "500, 500" if least == 1 else "32, 64, 256"
             raise FieldError(
-                name, f"{field.label} is {field.value!r}: write whole numbers from 1 to 16384 with commas between, such as {example}"
+                name,
+                f"{field.label} is {field.value!r}: write whole numbers from 1 to 16384 with commas, such as {example}",
             )
         return tuple(int(word) for word in words)
 
@@ -321,10 +343,14 @@ def _select(label: str, options: list[str], value: str) -> pmui.Select:
 
 
 def _group(options: list[str], value: str) -> pmui.RadioButtonGroup:
-    return pmui.RadioButtonGroup(options=options, value=value, size="small", sizing_mode="stretch_width", margin=(5, 10))
+    return pmui.RadioButtonGroup(
+        options=options, value=value, size="small", sizing_mode="stretch_width", margin=(5, 10)
+    )
 
 
-def _button(name: str, on_click: Callable, *, color: str = "default", variant: str = "outlined", icon: str = "") -> pmui.Button:
+def _button(
+    name: str, on_click: Callable, *, color: str = "default", variant: str = "outlined", icon: str = ""
+) -> pmui.Button:
     return pmui.Button(name=name, on_click=on_click, color=color, variant=variant, icon=icon, size="small", margin=4)
 
 

@@ -5,14 +5,14 @@ import html
 import numpy as np
 import panel as pn
 from bokeh.models import ColumnDataSource, CustomJS, LinearColorMapper, Range1d
-from bokeh.plotting import figure as Figure  # noqa: N812
+from bokeh.plotting import figure as Figure
 
 from vaeviz.latent import decode
 from vaeviz.views.palette import GRAYS, MARK
 from vaeviz.views.pictures import glyph_picture, to_bytes
 from vaeviz.views.view import View, dress, text
 
-GAP = 0.1
+GAP, SPACE = 0.1, 0.06
 
 # The pictures keep their shape and are as large as the card allows.
 FIT_JS = """
@@ -20,8 +20,9 @@ const w = fig.inner_width, h = fig.inner_height
 if (!(w > 0 && h > 0)) { return }
 const scale = Math.min(w / width, h / height)
 const across = w / scale, up = h / scale
-fig.x_range.setv({start: 0.5 - across / 2, end: 0.5 + across / 2})
-fig.y_range.setv({start: height - 0.02 - up, end: height - 0.02})
+const x = width / 2 - 0.03, y = height / 2 - 0.03
+fig.x_range.setv({start: x - across / 2, end: x + across / 2})
+fig.y_range.setv({start: y - up / 2, end: y + up / 2})
 """
 
 
@@ -56,22 +57,20 @@ class CursorView(View):
         return {"image": [], "x": [], "y": [], "dw": [], "dh": []}
 
     def _make_figure(self) -> Figure:
-        """Return a figure of three pictures: the decoded one large, the two others below it."""
+        """Return a figure of three pictures: the decoded one large, the two others beside it."""
         self._channels, height, width = self.state.run.dataset.image_shape
         ratio = height / width
-        below = (1 - GAP) / 2
+        small = (ratio - GAP) / 2 / ratio  # two of them, and a gap for a caption, are as high as the large one
         self._boxes = {
-            self._decoded: (0, below * ratio + 2 * GAP, 1, ratio),
-            self._example: (0, 0, below, below * ratio),
-            self._again: (1 - below, 0, below, below * ratio),
+            self._decoded: (0, 0, 1, ratio),
+            self._example: (1 + SPACE, ratio * small + GAP, small, ratio * small),
+            self._again: (1 + SPACE, 0, small, ratio * small),
         }
-        top = (below + 1) * ratio + 3 * GAP
-        figure = Figure(
-            x_range=Range1d(-0.02, 1.02), y_range=Range1d(-0.02, top), tools=""
-        )
+        across, top = 1 + SPACE + small, ratio + GAP
+        figure = Figure(x_range=Range1d(0, across), y_range=Range1d(0, top), tools="")
         dress(figure, "cursor")
         figure.update(toolbar_location=None, min_border=0)
-        fit = CustomJS(args={"fig": figure, "width": 1.04, "height": top + 0.02}, code=FIT_JS)
+        fit = CustomJS(args={"fig": figure, "width": across + 0.06, "height": top + 0.06}, code=FIT_JS)
         for name in ("inner_width", "inner_height"):
             figure.js_on_change(name, fit)
         figure.axis.visible = False
@@ -85,8 +84,8 @@ class CursorView(View):
                 figure.image_rgba("image", "x", "y", "dw", "dh", source=source)
             outline = MARK if source is self._decoded else "#888888"
             figure.block([x], [y], [w], [h], fill_alpha=0, line_color=outline, line_width=1.5)
-        captions = [(0, top - GAP * 0.75, "decoded here"), (0, below * ratio + GAP * 0.5, "nearest example"),
-                    (1 - below, below * ratio + GAP * 0.5, "reconstructed")]  # fmt: skip
+        captions = [(0, top - GAP * 0.6, "decoded here"), (1 + SPACE, top - GAP * 0.6, "nearest example"),
+                    (1 + SPACE, ratio * small + GAP * 0.4, "reconstructed")]  # fmt: skip
         for x, y, caption in captions:
             figure.text([x], [y], text=[caption], text_font_size="12px", text_color="#888888", text_baseline="middle")
         return figure

@@ -1,7 +1,7 @@
 """All views of one run, linked, on one screen."""
 
 import panel as pn
-import panel_material_ui as pmui
+import param
 
 from vaeviz.views.cursor import CursorView
 from vaeviz.views.interpolation import InterpolationView
@@ -10,30 +10,27 @@ from vaeviz.views.loss import LossView
 from vaeviz.views.manifold import ManifoldView
 from vaeviz.views.reconstructions import ReconstructionView
 from vaeviz.views.status import StatusView
-from vaeviz.views.view import View
+from vaeviz.views.view import View, switch
 
-# The planes are squares (a card's head and the legend come on top); their side follows the window.
+# A plane's card is as much narrower than it is high that the plane itself becomes a square: head, toolbar and foot.
 GRID_CSS = """
 :host {
-  --side: min(calc((100vh - 300px) * 0.6), 34cqw);
-  display: grid; gap: 8px; width: 100%; box-sizing: border-box;
-  grid-template-columns: var(--side) var(--side) minmax(200px, 1fr);
-  grid-template-rows: calc(var(--side) + 72px) minmax(262px, calc(100vh - var(--side) - 214px));
-  grid-template-areas: "latent manifold cursor" "loss tabs tabs";
+  --row: calc((100vh - 104px) * 0.585); --plane: min(calc(var(--row) - 76px), 36cqw);
+  display: grid; gap: 8px; width: 100%; height: calc(100vh - 96px); box-sizing: border-box;
+  grid-template-columns: var(--plane) var(--plane) minmax(200px, 1fr);
+  grid-template-rows: var(--row) minmax(240px, 1fr);
+  grid-template-areas: "latent manifold cursor" "loss lower lower";
 }
-:host(.vv-embedded) { --side: min(380px, 34cqw); grid-template-rows: calc(var(--side) + 72px) 280px; }
+:host(.vv-embedded) { --row: 440px; height: 740px; }
 @container (max-width: 900px) {
   :host, :host(.vv-embedded) {
-    --side: calc(50cqw - 6px);
+    --row: calc(50cqw + 72px); height: auto;
     grid-template-columns: 1fr 1fr;
-    grid-template-rows: calc(var(--side) + 84px) 300px 280px;
-    grid-template-areas: "latent manifold" "cursor loss" "tabs tabs";
+    grid-template-rows: var(--row) 300px 290px;
+    grid-template-areas: "latent manifold" "cursor loss" "lower lower";
   }
 }
 """
-
-
-TABS = {"& .MuiTabs-root": {"minHeight": "30px"}, "& .MuiTab-root": {"minHeight": "30px", "padding": "4px 12px"}}
 
 
 class Explorer(View):
@@ -47,6 +44,8 @@ class Explorer(View):
         Of a height of its own (in a notebook), and not of the window's.
     """
 
+    lower = param.Selector(default="Interpolation", objects=["Interpolation", "Reconstructions"], doc="The page below.")
+
     def __init__(self, state, *, embedded: bool = True, **params) -> None:
         super().__init__(state, **params)
         state = self.state
@@ -57,16 +56,16 @@ class Explorer(View):
         self.loss = LossView(state)
         self.interpolation = InterpolationView(state)
         self.reconstructions = ReconstructionView(state)
-        self._tabs = pmui.Tabs(
-            ("Interpolation", self.interpolation),
-            ("Reconstructions", self.reconstructions),
-            sizing_mode="stretch_both",
-            margin=0,
-            dynamic=False,
-            sx=TABS,
-        )
+        # A switch of visibility: figures in the hidden pages of a tabs widget keep the whole page from being ready.
+        self._switch = switch(self.param.lower)
+        self._pages = {
+            "Interpolation": pn.Column(self.interpolation, margin=0, sizing_mode="stretch_both"),
+            "Reconstructions": pn.Column(self.reconstructions, margin=0, sizing_mode="stretch_both"),
+        }
+        lower = pn.Column(self._switch, *self._pages.values(), margin=0, sizing_mode="stretch_both")
+        self._turn_page()
         places = {"latent": self.latent, "manifold": self.manifold, "cursor": self.cursor, "loss": self.loss,
-                  "tabs": self._tabs}  # fmt: skip
+                  "lower": lower}  # fmt: skip
         cells = [
             pn.Column(view, stylesheets=[_cell_css(area)], margin=0, sizing_mode="stretch_both")
             for area, view in places.items()
@@ -81,7 +80,12 @@ class Explorer(View):
 
     def _on_selection(self, event) -> None:
         if event.new:
-            self._tabs.active = 1
+            self.lower = "Reconstructions"
+
+    @param.depends("lower", watch=True)
+    def _turn_page(self) -> None:
+        for name, page in self._pages.items():
+            page.visible = name == self.lower
 
 
 def _cell_css(area: str) -> str:

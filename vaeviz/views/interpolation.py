@@ -1,6 +1,5 @@
 """From A to B: the strip of images on the path between two codes, and a frame that plays along it."""
 
-import holoviews as hv
 import numpy as np
 import panel as pn
 import panel_material_ui as pmui
@@ -8,10 +7,11 @@ import param
 from bokeh.models import ColumnDataSource, FixedTicker
 
 from vaeviz.latent import decode, path
+from vaeviz.views.layers import PictureLayer
 from vaeviz.views.palette import MARK
 from vaeviz.views.pictures import mosaic
 from vaeviz.views.plots import picture_plot
-from vaeviz.views.view import COMPACT, View, dress, live
+from vaeviz.views.view import COMPACT, View, dress, plot_pane, switch, toggle
 
 FRAMES = 20
 PLAY_PERIOD_MS = 80
@@ -35,39 +35,38 @@ class InterpolationView(View):
     def __init__(self, state, **params) -> None:
         super().__init__(state, **params)
         self._marks: dict[str, ColumnDataSource] = {}
-        self._strip = hv.streams.Pipe(data=self._pictures())
-        self._now = hv.streams.Pipe(data=self._picture())
-        options = {"responsive": True, "default_tools": [], "toolbar": None, "framewise": False}
-        strip = (live(picture_plot, self._strip) * hv.Points([]).opts(alpha=0)).opts(
-            hv.opts.Overlay(hooks=[self._attach], xlim=(-0.01, 1.01), ylim=(0, 1), yaxis=None, **options)
-        )
-        now = (live(picture_plot, self._now) * hv.Points([]).opts(alpha=0)).opts(
-            hv.opts.Overlay(hooks=[self._attach_now], xaxis=None, yaxis=None, xlim=(0, 1), ylim=(0, 1), **options)
-        )
-        pane = {"linked_axes": False, "margin": 0, "backend": "bokeh"}
-        self._strip_pane = pn.pane.HoloViews(strip, sizing_mode="stretch_both", **pane)
-        self._now_pane = pn.pane.HoloViews(now, sizing_mode="stretch_both", **pane)
-        self._kind = pmui.RadioButtonGroup.from_param(self.state.param.path_kind, label="", size="small", margin=0, sx=COMPACT)
+        self._strip, self._now = PictureLayer("strip"), PictureLayer("now")
+        self._strip_pane, self._now_pane = plot_pane(), plot_pane()
+        self._channels = 0
+        self._update_run()
         self._slider = pmui.FloatSlider.from_param(
-            self.state.param.path_at, label="t", start=0, end=1, step=0.01, size="small", sizing_mode="stretch_width"
-        )
-        self._play = pmui.Toggle.from_param(self.param.playing, name="Play", icon="play_arrow", size="small", margin=0, sx=COMPACT)
+            self.state.param.path_at, label="t", start=0, end=1, step=0.01, size="small", sizing_mode="stretch_width",
+            margin=(0, 22), show_value=True,
+        )  # fmt: skip
         self._pick = pmui.Button(
-            name="A, B from selection", size="small", variant="outlined", margin=0, sx=COMPACT, on_click=self._on_pick, disabled=True,
+            name="A, B from selection", size="small", variant="outlined", margin=0, sx=COMPACT, disabled=True,
+            on_click=self._on_pick,
             description="Puts A at the first selected example's code and B at the last one's",
         )  # fmt: skip
         self._layout = self._card(
-            pn.Column(
-                pn.Column(self._strip_pane, height=self._strip_height(), sizing_mode="stretch_width", margin=0),
-                pn.Row(pn.Column(self._now_pane, width=112, height=112, margin=0), pn.Column(self._slider, sizing_mode="stretch_width"), margin=(0, 12)),
+            pn.Row(
+                pn.Column(self._now_pane, width=176, height=176, margin=(0, 0, 8, 10)),
+                pn.Column(
+                    pn.Column(self._strip_pane, height=108, sizing_mode="stretch_width", margin=0),
+                    self._slider,
+                    sizing_mode="stretch_both",
+                    margin=0,
+                ),
                 sizing_mode="stretch_both",
                 margin=0,
+                stylesheets=[":host { align-items: center; }"],
             ),
             self._pick,
-            self._kind,
-            self._play,
+            switch(self.state.param.path_kind),
+            toggle(self.param.playing, "Play", icon="play_arrow"),
         )
         self._clock = None
+        self.state.param.watch(self._update_run, "run")
         self.state.param.watch(self._update_strip, ["endpoints", "path_kind", "frame"])
         self.state.param.watch(self._update_now, "path_at")
         self.state.param.watch(self._update_pick, "selection")
@@ -111,9 +110,18 @@ class InterpolationView(View):
         fine = self._codes(101)
         return mosaic(self._decode(fine[[round(at * 100)]]), 1, 1), (0, 0, 1, 1)
 
-    def _strip_height(self) -> int:
-        _, height, width = self.state.run.dataset.image_shape
-        return int(np.clip(740 / FRAMES * height / width, 24, 90)) + 52
+    def _update_run(self, *_) -> None:
+        channels = self.state.run.dataset.image_shape[0]
+        if channels != self._channels:  # gray and colour are drawn by different glyphs
+            self._channels = channels
+            self._marks.clear()
+            options = {"responsive": True, "default_tools": [], "toolbar": None, "framewise": False}
+            self._strip_pane.object = picture_plot(*self._pictures()).opts(
+                hooks=[self._strip.attach, self._attach], xlim=(-0.01, 1.01), ylim=(0, 1), yaxis=None, **options
+            )
+            self._now_pane.object = picture_plot(*self._picture()).opts(
+                hooks=[self._now.attach, self._attach_now], xlim=(0, 1), ylim=(0, 1), xaxis=None, yaxis=None, **options
+            )
 
     def _attach(self, plot, element) -> None:
         figure = plot.state
@@ -135,11 +143,11 @@ class InterpolationView(View):
         figure.grid.visible = False
 
     def _update_strip(self, *_) -> None:
-        self._strip.send(self._pictures())
-        self._now.send(self._picture())
+        self._strip.show(*self._pictures())
+        self._now.show(*self._picture())
 
     def _update_now(self, *_) -> None:
-        self._now.send(self._picture())
+        self._now.show(*self._picture())
         for source in self._marks.values():
             source.data = {"x": [self.state.path_at]}
 

@@ -6,20 +6,19 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 
+from vaeviz.views.layers import PictureLayer, ScatterLayer
 from vaeviz.views.palette import NUMBERS, class_colors
-from vaeviz.views.plane import PlaneView
+from vaeviz.views.plane import OPTIONS, PlaneView
 from vaeviz.views.planes import Coordinates, from_z
 from vaeviz.views.plots import picture_plot, scatter_plot
-from vaeviz.views.view import COMPACT, live
+from vaeviz.views.view import choice, plot_pane, switch
 
 LEGEND_CSS = """
 :host { display: flex; flex-wrap: wrap; justify-content: center; gap: 2px; padding: 0 8px 6px; min-height: 26px; }
 """
-CHIP_CSS = """
-:host { margin: 0; }
-.bk-btn, button { font-size: 12px !important; padding: 0 7px !important; line-height: 20px; border-radius: 10px; }
-"""
 MANY_CLASSES = 10
+STEPS = (3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200, 500, 1000)
+"""Limits of the automatic range: a few, so that the axes stand still while the points move."""
 
 
 class LatentView(PlaneView):
@@ -31,7 +30,7 @@ class LatentView(PlaneView):
     """
 
     color_by = param.Selector(default="label", objects=["label", "KL", "σ"], doc="What the colours tell.")
-    extent = param.Selector(default="±4", objects=["±3", "±4", "±6", "auto"], doc="Range of z that is shown.")
+    extent = param.Selector(default="auto", objects=["auto", "±3", "±4", "±6"], doc="Range of z that is shown.")
     hidden_classes = param.List([], doc="Class numbers that are not drawn.")
 
     title = "Latent"
@@ -40,18 +39,12 @@ class LatentView(PlaneView):
 
     def __init__(self, state, **params) -> None:
         super().__init__(state, **params)
-        self._dots = hv.streams.Pipe(data=self._scatter())
-        self._ground = hv.streams.Pipe(data=self._backdrop())
-        plot = live(picture_plot, self._ground) * live(self._scatter_plot, self._dots)
-        x_range, y_range = self._ranges()
-        self._figure = self._pane(plot, xlim=x_range, ylim=y_range)
-        self._axes = pmui.RadioButtonGroup.from_param(
-            self.state.param.coordinates, options={"z": "z", "u = Φ(z)": "u"}, label="", size="small", margin=0, sx=COMPACT
-        )
-        self._color_by = pmui.Select.from_param(
-            self.param.color_by, label="", size="small", margin=0, sx=COMPACT, width=92, name="colour"
-        )
-        self._extent = pmui.Select.from_param(self.param.extent, label="", size="small", margin=0, sx=COMPACT, width=78)
+        self._dots = ScatterLayer("examples")
+        self._ground = PictureLayer("backdrop")
+        self._figure = plot_pane(self._plot())
+        self._axes = switch(self.state.param.coordinates, options={"z": "z", "u = Φ(z)": "u"})
+        self._color_by = choice(self.param.color_by, 76)
+        self._extent = choice(self.param.extent, 68)
         self._legend = pn.FlexBox(stylesheets=[LEGEND_CSS], margin=0)
         self._layout = self._card(
             pn.Column(self._figure, self._legend, sizing_mode="stretch_both", margin=0),
@@ -67,15 +60,20 @@ class LatentView(PlaneView):
 
     @property
     def plane_coordinates(self) -> Coordinates:
-        """z or u, as the person chose."""
+        """Z or u, as the person chose."""
         return self.state.coordinates
 
-    def _dress(self, figure) -> None:
-        self._label_axes(figure)
-        for renderer in figure.renderers:
-            if renderer.glyph.__class__.__name__ == "Scatter":
-                renderer.data_source.name = "examples"
-                renderer.data_source.selected.on_change("indices", self._on_select)
+    def _plot(self) -> hv.Overlay:
+        points, values, colors, limits = self._scatter()
+        ground = picture_plot(*self._backdrop()).opts(hooks=[self._ground.attach])
+        dots = scatter_plot(points, values, colors=colors, limits=limits).opts(
+            tools=["pan", "wheel_zoom", "box_select", "lasso_select", "reset"], hooks=[self._dots.attach, self._on_dots]
+        )
+        across, up = self._ranges()
+        return (ground * dots).opts(hv.opts.Overlay(hooks=[self._attach], xlim=across, ylim=up, **OPTIONS))
+
+    def _on_dots(self, plot, element) -> None:
+        plot.handles["source"].selected.on_change("indices", self._on_select)
 
     # What a person does
 
@@ -115,13 +113,8 @@ class LatentView(PlaneView):
         low, high = np.percentile(values, (1, 99))
         return self._points(), values.astype(float), NUMBERS, (float(low), float(max(high, low + 1e-6)))
 
-    def _scatter_plot(self, points, values, colors, limits) -> hv.Points:
-        return scatter_plot(points, values, colors=colors, limits=limits).opts(
-            tools=["pan", "wheel_zoom", "box_select", "lasso_select", "reset"]
-        )
-
     def _backdrop(self) -> tuple:
-        """Return the manifold under the points where it lies exactly: the tiles' grid is uniform in these coordinates."""
+        """Return the manifold where it lies exactly under the points: the grid is uniform in u, as these axes are."""
         frame = self.state.frame
         blank = np.zeros((1, 1, frame.manifold.shape[2]), np.uint8)
         if self.state.latent_dim == 1 or frame.coordinates != self.state.coordinates or self.state.coordinates == "z":
@@ -130,15 +123,15 @@ class LatentView(PlaneView):
 
     @param.depends("color_by", "hidden_classes", watch=True)
     def _update_scatter(self, *_) -> None:
-        self._dots.send(self._scatter())
+        self._dots.show(*self._scatter())
         if self.state.coordinates == "u":
-            self._ground.send(self._backdrop())
-        if self.extent == "auto":
+            self._ground.show(*self._backdrop())
+        if self.extent == "auto" and self._ranges() != self._shown_ranges:
             self._update_ranges()
 
     def _update_coordinates(self, *_) -> None:
-        self._dots.send(self._scatter())
-        self._ground.send(self._backdrop())
+        self._dots.show(*self._scatter())
+        self._ground.show(*self._backdrop())
         for marks in self._marks.values():
             self._label_axes(marks.figure)
         self._update_ranges()
@@ -146,8 +139,8 @@ class LatentView(PlaneView):
         self._update_path()
 
     @param.depends("extent", watch=True)
-    def _update_ranges(self) -> None:
-        self._set_ranges(*self._ranges())
+    def _on_extent(self) -> None:
+        self._update_ranges()
 
     def _ranges(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Return the ranges across and up, of one length, so that both axes have one scale."""
@@ -156,15 +149,14 @@ class LatentView(PlaneView):
         if self.extent != "auto":
             limit = float(self.extent[1:])
             return (-limit, limit), (-limit, limit)
-        limit = 1.05 * max(1e-3, float(np.abs(self.state.in_plane(self.state.frame.snapshot.mu)).max()))
+        reach = np.quantile(np.abs(self.state.in_plane(self.state.frame.snapshot.mu)), 0.995)
+        limit = next((float(step) for step in STEPS if step >= reach), float(reach))
         return (-limit, limit), (-limit, limit)
 
     def _update_selection(self, *_) -> None:
-        for marks in self._marks.values():
-            for renderer in marks.figure.renderers:
-                source = renderer.data_source
-                if source.name == "examples" and list(source.selected.indices) != self.state.selection:
-                    source.selected.indices = list(self.state.selection)
+        for source in self._dots.sources:
+            if list(source.selected.indices) != self.state.selection:
+                source.selected.indices = list(self.state.selection)
 
     def _update_legend(self, *_) -> None:
         names = self.state.run.dataset.class_names
@@ -204,5 +196,3 @@ def _chip_style(color: str) -> dict:
         "border": f"2px solid {color}",
         "&.Mui-selected, &.Mui-selected:hover": {"backgroundColor": color, "color": "#111"},
     }
-
-

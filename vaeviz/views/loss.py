@@ -5,21 +5,25 @@ from itertools import pairwise
 
 import numpy as np
 import panel as pn
-import panel_material_ui as pmui
 import param
 from bokeh.events import RangesUpdate, Reset
-from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool, Legend, Range1d, SingleIntervalTicker
+from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool, Range1d, SingleIntervalTicker
 from bokeh.models.tickers import BasicTicker
-from bokeh.plotting import figure as Figure  # noqa: N812
+from bokeh.plotting import figure as Figure
 
 from vaeviz.training import Metrics
 from vaeviz.views.palette import TRAIN, VALIDATION
-from vaeviz.views.view import COMPACT, View, dress
+from vaeviz.views.view import View, dress, switch, text, toggle
 
 MOST_POINTS = 4000
 """Rows of one split that a browser holds; beyond it the history is thinned, minima and maxima kept."""
 
-SMOOTHING = 0.9
+SMOOTHING = 0.8
+WORDS_CSS = """
+:host { margin: 0 12px; font-size: 12px; }
+div { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; font-variant-numeric: tabular-nums; }
+i { display: inline-block; width: 14px; height: 3px; vertical-align: middle; margin-right: 5px; }
+"""
 TERMS = ("loss", "reconstruction", "kl")
 COLUMNS = ("step", "x", "epoch", "value", "smooth", *TERMS)
 
@@ -50,36 +54,31 @@ class LossView(View):
         self._sources = {split: ColumnDataSource({c: [] for c in COLUMNS}, name=split) for split in self._rows}
         self._bokeh = self._make_figure()
         self._figure = pn.pane.Bokeh(self._bokeh, sizing_mode="stretch_both", margin=0)
-        self._term = pmui.RadioButtonGroup.from_param(self.param.term, label="", size="small", margin=0, sx=COMPACT)
-        self._log = pmui.Toggle.from_param(self.param.log_steps, name="log x", size="small", margin=0, sx=COMPACT)
-        self._follow = pmui.Toggle.from_param(self.param.follow, name="Follow", size="small", margin=0, sx=COMPACT)
-        self._layout = self._card(self._figure, self._term, self._log, self._follow)
+        self._words = text(css=WORDS_CSS)
+        self._layout = self._card(
+            pn.Column(self._words, self._figure, sizing_mode="stretch_both", margin=0),
+            switch(self.param.term),
+            toggle(self.param.log_steps, "log x"),
+            toggle(self.param.follow, "Follow"),
+        )
         self.state.param.watch(self._update, "tick")
         self.state.param.watch(self._begin_anew, "run")
+        self._update_words()
         self._update()
 
     def _make_figure(self) -> Figure:
         figure = Figure(
-            tools="pan,wheel_zoom,box_zoom,reset", active_scroll="wheel_zoom", x_range=Range1d(0, 100), y_range=Range1d(0, 600)
+            tools="pan,wheel_zoom,box_zoom,reset",
+            active_scroll="wheel_zoom",
+            x_range=Range1d(0, 100),
+            y_range=Range1d(0, 600),
         )
         dress(figure, self.figure_name)
         train, validation = self._sources["train"], self._sources["validation"]
-        faint = figure.line("x", "value", source=train, color=TRAIN, alpha=0.3, width=1)
+        figure.line("x", "value", source=train, color=TRAIN, alpha=0.3, width=1)
         smooth = figure.line("x", "smooth", source=train, color=TRAIN, width=2)
         line = figure.line("x", "value", source=validation, color=VALIDATION, width=2)
-        dots = figure.scatter("x", "value", source=validation, color=VALIDATION, size=4)
-        figure.add_layout(
-            Legend(
-                items=[("train, smoothed", [smooth]), ("train", [faint]), ("validation", [line, dots])],
-                location="top_right",
-                label_text_font_size="11px",
-                background_fill_alpha=0.5,
-                border_line_color=None,
-                padding=4,
-                spacing=0,
-                glyph_height=14,
-            )
-        )
+        figure.scatter("x", "value", source=validation, color=VALIDATION, size=4)
         values = [("step", "@step{0,0}"), ("epoch", "@epoch{0.00}"), ("loss", "@loss{0.00} nats"),
                   ("reconstruction", "@reconstruction{0.00} nats"), ("KL", "@kl{0.00} nats")]  # fmt: skip
         figure.add_tools(HoverTool(renderers=[smooth, line], tooltips=values, mode="vline", line_policy="nearest"))
@@ -117,6 +116,7 @@ class LossView(View):
             rows.clear()
             self._sources[split].data = {c: [] for c in COLUMNS}
         self.follow = True
+        self._update_words()
         self._update()
 
     def _update(self, *_) -> None:
@@ -164,7 +164,9 @@ class LossView(View):
         }
 
     def _label_axes(self, figure: Figure) -> None:
-        figure.yaxis.axis_label = {"loss": "-ELBO", "reconstruction": "reconstruction", "kl": "KL"}[self.term] + " (nats)"
+        figure.yaxis.axis_label = {"loss": "-ELBO", "reconstruction": "reconstruction", "kl": "KL"}[
+            self.term
+        ] + " (nats)"
         figure.xaxis.axis_label = "optimizer step" + (" (log scale)" if self.log_steps else "")
         power = "const n = Math.round(Math.pow(10, tick)); return n.toLocaleString('en')"
         plain = "return tick.toLocaleString('en')"
@@ -173,11 +175,15 @@ class LossView(View):
 
     def _update_words(self) -> None:
         words = []
-        for split, rows in self._rows.items():
+        for split, color in (("train", TRAIN), ("validation", VALIDATION)):
+            rows = self._rows[split]
             if rows:
                 row = rows[-1]
-                words.append(f"{split} {row.loss:.1f} = {row.reconstruction:.1f} + {row.kl:.1f}")
-        self._title.object = f"<div><b>{self.title}</b> <span>{' · '.join(words) or self.hint}</span></div>"
+                words.append(
+                    f'<i style="background:{color}"></i>{split} <b>{row.loss:.1f}</b>'
+                    f" = {row.reconstruction:.1f} + {row.kl:.1f} KL"
+                )
+        self._words.object = f"<div>{' &emsp; '.join(words) or 'begins with Train'}</div>"
 
 
 def smoothed(values: np.ndarray, last: float | None = None) -> np.ndarray:

@@ -2,16 +2,22 @@
 
 import holoviews as hv
 import numpy as np
-import panel_material_ui as pmui
+import panel as pn
 from bokeh.models import FixedTicker
 from scipy.special import ndtr
 
-from vaeviz.views.plane import PlaneView
+from vaeviz.views.layers import PictureLayer
+from vaeviz.views.plane import OPTIONS, PlaneView
 from vaeviz.views.planes import Coordinates
 from vaeviz.views.plots import picture_plot
-from vaeviz.views.view import COMPACT, live
+from vaeviz.views.view import choice, plot_pane, switch, text
 
 Z_TICKS = np.array([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0])
+
+CAPTION_CSS = """
+:host { margin: 0; min-height: 32px; width: 100%; }
+div { text-align: center; width: 100%; font-size: 12px; opacity: 0.65; }
+"""
 
 
 class ManifoldView(PlaneView):
@@ -30,39 +36,34 @@ class ManifoldView(PlaneView):
 
     def __init__(self, state, **params) -> None:
         super().__init__(state, **params)
-        self._tiles = hv.streams.Pipe(data=self._picture())
-        empty = hv.streams.Pipe(data=())
-        plot = live(self._picture_plot, self._tiles) * live(lambda: hv.Points([]).opts(alpha=0), empty)
-        x_range, y_range = self._ranges()
-        self._figure = self._pane(plot, xlim=x_range, ylim=y_range)
-        self._range = pmui.RadioButtonGroup.from_param(
-            self.state.param.manifold_range,
-            options={"inverse CDF": "u", "linear": "z"},
-            label="",
-            size="small",
-            margin=0,
-            sx=COMPACT,
+        self._tiles = PictureLayer("tiles")
+        self._figure = plot_pane(self._plot())
+        self._range = switch(self.state.param.manifold_range, options={"inverse CDF": "u", "linear": "z"})
+        self._side = choice(
+            self.state.param.manifold_side, 84, options={f"n = {n}": n for n in (10, 15, 20, 24, 30, 40, 60, 100)}
         )
-        self._side = pmui.Select.from_param(
-            self.state.param.manifold_side,
-            options={f"n = {n}": n for n in (10, 15, 20, 24, 30, 40, 60, 100)},
-            label="",
-            size="small",
-            margin=0,
-            sx=COMPACT,
-            width=92,
+        self._caption = text(css=CAPTION_CSS)
+        self._layout = self._card(
+            pn.Column(self._figure, self._caption, sizing_mode="stretch_both", margin=0), self._side, self._range
         )
-        self._layout = self._card(self._figure, self._side, self._range)
-        self._shown_range = (self.state.frame.coordinates, self.state.frame.limit, self.state.frame.axes)
+        self._shown = (self.state.frame.coordinates, self.state.frame.limit, self.state.frame.axes)
         self.state.param.watch(self._update_tiles, "frame")
+        self._update_words()
 
     @property
     def plane_coordinates(self) -> Coordinates:
-        """u for the inverse-CDF grid, z for the linear one: in these the tiles are equally large."""
+        """U for the inverse-CDF grid, z for the linear one: in these the tiles are equally large."""
         return self.state.frame.coordinates
 
-    def _dress(self, figure) -> None:
-        self._label_axes(figure)
+    def _plot(self) -> hv.Element:
+        across, up = self._ranges()
+        return picture_plot(*self._picture()).opts(
+            tools=["pan", "wheel_zoom", "reset"],
+            hooks=[self._tiles.attach, self._attach],
+            xlim=across,
+            ylim=up,
+            **OPTIONS,
+        )
 
     def _picture(self) -> tuple:
         frame = self.state.frame
@@ -72,24 +73,31 @@ class ManifoldView(PlaneView):
             y_range = middle - half, middle + half
         return frame.manifold, (x_range[0], y_range[0], x_range[1], y_range[1])
 
-    def _picture_plot(self, picture, bounds):
-        return picture_plot(picture, bounds).opts(tools=["pan", "wheel_zoom", "reset"])
-
     def _ranges(self) -> tuple[tuple[float, float], tuple[float, float]]:
         frame = self.state.frame
         side = (0.0, 1.0) if frame.coordinates == "u" else (-frame.limit, frame.limit)
         return side, side
 
     def _update_tiles(self, *_) -> None:
-        self._tiles.send(self._picture())
+        self._tiles.show(*self._picture())
         frame = self.state.frame
         shown = (frame.coordinates, frame.limit, frame.axes)
-        if shown != self._shown_range:
-            self._shown_range = shown
-            self._set_ranges(*self._ranges())
+        if shown != self._shown:
+            self._shown = shown
+            self._update_ranges()
             for marks in self._marks.values():
                 self._label_axes(marks.figure)
             self._update_path()
+        self._update_words()
+
+    def _update_words(self) -> None:
+        side, frame = self.state.manifold_side, self.state.frame
+        if frame.coordinates == "u":
+            where = "z = Φ⁻¹((i + ½) / n): every tile is equally probable"
+        else:
+            where = f"z in equal steps from −{frame.limit:g} to {frame.limit:g}"
+        count = f"{side}" if self.state.latent_dim == 1 else f"{side} × {side}"
+        self._caption.object = f"<div>{count} codes, {where}</div>"
 
     def _label_axes(self, figure) -> None:
         super()._label_axes(figure)
@@ -103,5 +111,3 @@ class ManifoldView(PlaneView):
             else:
                 axis.ticker = FixedTicker(ticks=[-6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6])
                 axis.major_label_overrides = {}
-
-

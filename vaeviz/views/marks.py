@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from bokeh.events import Pan, PanEnd, PanStart
 from bokeh.models import ColumnDataSource, CustomJS
-from bokeh.plotting import figure as Figure  # noqa: N812
+from bokeh.plotting import figure as Figure
 from jaxtyping import Float
 
 from vaeviz.views.palette import MARK
@@ -17,7 +17,12 @@ GRIP = 14
 # It moves in the browser at once; the server hears of it through the same events.
 HOVER_JS = """
 const r = fig.x_range, q = fig.y_range, d = ends.data
-if (ends._held >= 0) { return }
+if (ends._down === undefined) {
+  ends._down = false
+  document.addEventListener("pointerdown", () => { ends._down = true }, true)
+  document.addEventListener("pointerup", () => { ends._down = false }, true)
+}
+if (ends._down) { return }  // a drag in progress: what it took hold of stays
 let near = -1
 for (let i = 0; i < d.x.length; i++) {
   const dx = (cb_obj.x - d.x[i]) / (r.end - r.start) * fig.inner_width
@@ -34,7 +39,7 @@ if (near >= 0 && !ends._resting) {
 }
 ends._near = near
 """
-START_JS = "ends._held = ends._resting ? (ends._near ?? -1) : -1"
+START_JS = "ends._held = ends._near ?? -1"
 DRAG_JS = """
 if (!(ends._held >= 0)) { return }
 const d = ends.data, x = Array.from(d.x), y = Array.from(d.y)

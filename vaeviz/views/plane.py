@@ -2,7 +2,6 @@
 
 import holoviews as hv
 import numpy as np
-import panel as pn
 from bokeh.events import MouseMove, Tap
 from bokeh.models import CustomJS, Plot
 
@@ -12,6 +11,13 @@ from vaeviz.views.planes import HIDDEN, Coordinates, axis_label, from_z, into_z
 from vaeviz.views.view import View, dress
 
 PATH_POINTS = 41
+OPTIONS = {
+    "responsive": True,
+    "default_tools": [],
+    "active_tools": ["wheel_zoom"],
+    "backend_opts": {"plot.output_backend": "canvas"},
+    "framewise": False,
+}
 
 # One unit is as long across as it is up, whatever the card's shape: the horizontal range gives way.
 EQUAL_ASPECT_JS = """
@@ -31,34 +37,25 @@ class PlaneView(View):
         super().__init__(state, **params)
         self._marks: dict[str, Marks] = {}
         state = self.state
+        self._shown_ranges = self._ranges()
+        self._channels = state.run.dataset.image_shape[0]
+        state.param.watch(self._update_run, "run")
         state.param.watch(self._update_cursor, ["cursor", "frame"])
         state.param.watch(self._update_path, ["endpoints", "path_kind", "axes"])
 
-    def _pane(self, plot: hv.DynamicMap, **options) -> pn.pane.HoloViews:
-        plot = plot.opts(
-            hv.opts.Overlay(
-                hooks=[self._attach],
-                responsive=True,
-                default_tools=[],
-                active_tools=["wheel_zoom"],
-                show_legend=False,
-                toolbar="above",
-                xaxis="bottom",
-                yaxis="left",
-                framewise=False,
-                **options,
-            )
-        )
-        return pn.pane.HoloViews(plot, linked_axes=False, sizing_mode="stretch_both", margin=0, backend="bokeh")
-
     # To be said by each plane
+
+    def _plot(self) -> hv.Overlay:
+        """Return the plot with what is now to be shown."""
+        raise NotImplementedError
 
     @property
     def plane_coordinates(self) -> Coordinates:
         """The coordinates of the figure."""
         raise NotImplementedError
 
-    def _dress(self, figure: Plot) -> None:
+    def _ranges(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return the ranges across and up, of one length."""
         raise NotImplementedError
 
     # What a person does
@@ -89,7 +86,7 @@ class PlaneView(View):
         if figure.id in self._marks:
             return
         dress(figure, self.figure_name)
-        self._dress(figure)
+        self._label_axes(figure)
         self._marks[figure.id] = Marks(figure, self._on_drag)
         equal_aspect = CustomJS(args={"fig": figure}, code=EQUAL_ASPECT_JS)
         for name in ("inner_width", "inner_height"):
@@ -121,7 +118,16 @@ class PlaneView(View):
             if state.endpoints_plane != self.figure_name:
                 marks.move(marks.ends, ends)
 
-    def _set_ranges(self, across: tuple[float, float], up: tuple[float, float]) -> None:
+    def _update_run(self, *_) -> None:
+        """Make the plot anew where the kind of picture changed: gray and colour are drawn by different glyphs."""
+        channels = self.state.run.dataset.image_shape[0]
+        if channels != self._channels:
+            self._channels = channels
+            self._marks.clear()
+            self._figure.object = self._plot()
+
+    def _update_ranges(self) -> None:
+        self._shown_ranges = across, up = self._ranges()
         for marks in self._marks.values():
             for axis, (start, end) in ((marks.figure.x_range, across), (marks.figure.y_range, up)):
                 axis.update(start=start, end=end, reset_start=start, reset_end=end)
@@ -130,5 +136,3 @@ class PlaneView(View):
         names = [axis_label(axis, self.plane_coordinates) for axis in self.state.plane_axes]
         figure.xaxis.axis_label = names[0]
         figure.yaxis.axis_label = names[1] if len(names) > 1 else "(no second dimension)"
-
-

@@ -2,15 +2,14 @@
 
 import html
 
-import holoviews as hv
 import numpy as np
-import panel as pn
 from bokeh.models import FixedTicker
 
 from vaeviz.latent import decode
+from vaeviz.views.layers import PictureLayer
 from vaeviz.views.pictures import mosaic
 from vaeviz.views.plots import picture_plot
-from vaeviz.views.view import View, dress, live
+from vaeviz.views.view import View, dress, plot_pane
 
 MOST = 14
 ROWS = ("difference", "reconstruction", "original")
@@ -32,17 +31,12 @@ class ReconstructionView(View):
     def __init__(self, state, **params) -> None:
         super().__init__(state, **params)
         self._figures: dict = {}
-        self._tiles = hv.streams.Pipe(data=self._pictures())
-        plot = (live(picture_plot, self._tiles) * hv.Points([]).opts(alpha=0)).opts(
-            hv.opts.Overlay(
-                hooks=[self._attach], responsive=True, default_tools=[], toolbar=None, framewise=False,
-                xlim=(0, MOST), ylim=(0, 3),
-            )
-        )  # fmt: skip
-        self._figure = pn.pane.HoloViews(
-            plot, linked_axes=False, sizing_mode="stretch_both", margin=0, backend="bokeh"
-        )
+        self._tiles = PictureLayer("pairs")
+        self._figure = plot_pane()
+        self._channels = 0
+        self._update_run()
         self._layout = self._card(self._figure)
+        self.state.param.watch(self._update_run, "run")
         self.state.param.watch(self._update, ["selection", "frame"])
         self._update_words()
 
@@ -62,6 +56,16 @@ class ReconstructionView(View):
         again = decode(snapshot.vae, snapshot.mu[rows])
         stack = np.concatenate((originals, again, np.abs(originals - again)))
         return mosaic(stack, len(ROWS), len(rows)), (0, 0, len(rows), len(ROWS))
+
+    def _update_run(self, *_) -> None:
+        channels = self.state.run.dataset.image_shape[0]
+        if channels != self._channels:  # gray and colour are drawn by different glyphs
+            self._channels = channels
+            self._figures.clear()
+            self._figure.object = picture_plot(*self._pictures()).opts(
+                hooks=[self._tiles.attach, self._attach], responsive=True, default_tools=[], toolbar=None,
+                framewise=False, xlim=(0, MOST), ylim=(0, 3),
+            )  # fmt: skip
 
     def _attach(self, plot, element) -> None:
         figure = plot.state
@@ -83,7 +87,7 @@ class ReconstructionView(View):
         figure.xaxis.major_label_overrides = {i + 0.5: self.state.label_of(row) for i, row in enumerate(rows)}
 
     def _update(self, *_) -> None:
-        self._tiles.send(self._pictures())
+        self._tiles.show(*self._pictures())
         for figure in self._figures.values():
             figure.x_range.update(start=0, end=MOST)
             self._label_columns(figure)

@@ -79,7 +79,7 @@ class ExplorerState(param.Parameterized):
     def watch_run(self) -> None:
         """Look at the run again and again, as long as this document lives."""
         if self._callback is None:
-            self._callback = pn.state.add_periodic_callback(self._look, period=PERIOD_MS, start=True)
+            self._callback = pn.state.add_periodic_callback(self._look_again, period=PERIOD_MS, start=True)
 
     def unwatch_run(self) -> None:
         """Look no more."""
@@ -87,9 +87,16 @@ class ExplorerState(param.Parameterized):
             self._callback.stop()
             self._callback = None
 
-    async def _look(self) -> None:
+    async def _look_again(self) -> None:
+        if pn.state.loaded:
+            self.look()
+
+    def look(self) -> None:
+        """Look at the run: its status and metrics at once; its newest snapshot when it is due."""
         if self.status != self.run.status:
             self.status = self.run.status
+            if self.run.error is not None:
+                self.alert = f"Training failed. {self.run.error}"
         self.tick += 1
         moved = self.run.snapshot() is not self.frame.snapshot
         resting = time.perf_counter() - self._shown_at < max(SHORTEST_REFRESH, self._cost / WATCHING_SHARE)
@@ -103,11 +110,11 @@ class ExplorerState(param.Parameterized):
         run, start = self.run, time.perf_counter()
         try:
             frame = await asyncio.to_thread(self._make_frame, run.snapshot())
-        except Exception as error:
+        except Exception:
             self._refreshing = False
-            self._schedule(lambda: self._warn(error))
+            self.schedule(lambda: self._warn(error))
             raise
-        self._schedule(lambda: self._show(run, frame, time.perf_counter() - start))
+        self.schedule(lambda: self._show(run, frame, time.perf_counter() - start))
 
     def _show(self, run: Run, frame: Frame, seconds: float) -> None:
         self._refreshing = False
@@ -120,7 +127,8 @@ class ExplorerState(param.Parameterized):
         self.views_share = min(1.0, self._cost / max(now - self._shown_at, self._cost))
         self._shown_at = now
 
-    def _schedule(self, action: Callable[[], None]) -> None:
+    def schedule(self, action: Callable[[], None]) -> None:
+        """Do this soon, while the document may be changed: what goes on after an `await` may not change it itself."""
         pn.state.execute(action, schedule=True)
 
     def _warn(self, error: Exception) -> None:

@@ -1,8 +1,9 @@
 """What every view is: a Viewer on a shared state, shown as a card with a title, its controls and a figure."""
 
 import holoviews as hv
-import holoviews.plotting.bokeh  # noqa: F401  (registers the plots of the backend)
+import holoviews.plotting.bokeh
 import panel as pn
+import panel_material_ui as pmui
 import param
 from bokeh.models import Plot
 
@@ -23,21 +24,37 @@ HEAD_CSS = """
   flex-wrap: nowrap; }
 """
 TITLE_CSS = """
-:host { margin: 0; flex: 1 1 auto; min-width: 0; font-size: 13px; line-height: 1.25; }
+:host { margin: 0; flex: 1 1 auto; min-width: 0; font-size: 14px; line-height: 1.25; }
 div { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 b { font-weight: 600; } span { opacity: 0.65; font-size: 12px; }
 """
 
 
+_SMALL = {"padding": "1px 8px", "fontSize": "12px", "textTransform": "none", "lineHeight": 1.6, "whiteSpace": "nowrap"}
 COMPACT = {
-    "& .MuiToggleButton-root": {"padding": "1px 8px", "fontSize": "12px", "textTransform": "none", "lineHeight": 1.6},
-    "& .MuiInputBase-root": {"fontSize": "12px", "height": "26px"},
-    "& .MuiSelect-select": {"padding": "2px 8px"},
-    "& .MuiSvgIcon-root, & .material-icons": {"fontSize": "18px"},
-    "&.MuiToggleButton-root": {"padding": "1px 8px", "fontSize": "12px", "textTransform": "none", "lineHeight": 1.6},
-    "&.MuiButton-root": {"padding": "1px 8px", "fontSize": "12px", "textTransform": "none", "lineHeight": 1.6},
+    "& .MuiToggleButton-root": _SMALL,
+    "&.MuiToggleButton-root": _SMALL,
+    "&.MuiButton-root": _SMALL,
+    "&.MuiInputBase-root": {"fontSize": "12px", "height": "25px"},
+    "& .MuiSelect-select": {"padding": "2px 8px", "fontSize": "12px"},
+    "& .MuiSvgIcon-root, & .material-icons": {"fontSize": "16px"},
 }
 """The look of the small controls in a card's head."""
+
+
+def switch(parameter: param.Parameter, **params) -> pmui.RadioButtonGroup:
+    """Return small buttons, one of which is chosen, for a card's head."""
+    return pmui.RadioButtonGroup.from_param(parameter, label="", size="small", margin=0, sx=COMPACT, **params)
+
+
+def toggle(parameter: param.Parameter, name: str, **params) -> pmui.Toggle:
+    """Return a small button that is on or off, for a card's head."""
+    return pmui.Toggle.from_param(parameter, name=name, size="small", margin=0, sx=COMPACT, **params)
+
+
+def choice(parameter: param.Parameter, width: int, **params) -> pmui.Select:
+    """Return a small menu, for a card's head."""
+    return pmui.Select.from_param(parameter, label="", size="small", margin=0, sx=COMPACT, width=width, **params)
 
 
 def text(markup: str = "", css: str = TITLE_CSS, **params) -> pn.pane.HTML:
@@ -85,6 +102,6 @@ def dress(figure: Plot, name: str, **params) -> None:
     figure.toolbar.update(logo=None, autohide=False)
 
 
-def live(element, pipe: hv.streams.Pipe) -> hv.DynamicMap:
-    """Return a plot that is drawn anew with what is sent through the pipe."""
-    return hv.DynamicMap(lambda data: element(*data), streams=[pipe])
+def plot_pane(plot: hv.Element | hv.Overlay | None = None) -> pn.pane.HoloViews:
+    """Return a pane that fills its card with a plot."""
+    return pn.pane.HoloViews(plot, linked_axes=False, sizing_mode="stretch_both", margin=0, backend="bokeh")

@@ -1,0 +1,44 @@
+# make app      serve the explorer on http://localhost:5006/explorer
+# make test     everything that is checked: ruff, mypy, import contracts, pytest
+# PYTHON=python3.12 chooses the interpreter of .venv, PORT=8080 the port of the app.
+
+PYTHON ?= python3
+PORT ?= 5006
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: install app browser lint test
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -x $(BIN)/pip || command -v $(PYTHON) > /dev/null || \
+		{ echo "There is no $(PYTHON): install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "vaeviz needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) --version 2>&1);" \
+			"name another: make PYTHON=/path/to/python3"; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[tests,notebooks]'
+	@touch $@
+
+app: $(INSTALLED)
+	@$(BIN)/python -c 'import socket; socket.create_server(("localhost", $(PORT)))' 2> /dev/null || \
+		{ echo "Port $(PORT) is taken: stop what listens there, or choose another: make app PORT=5007"; exit 1; }
+	@echo "The explorer: http://localhost:$(PORT)/explorer (Ctrl-C ends it)"
+	@$(BIN)/panel serve apps/explorer.py --address localhost --port $(PORT) --index explorer
+
+# The tests drive a real Chromium: the system's own, else Debian's, else Playwright's.
+browser: $(INSTALLED)
+	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then apt-get update && apt-get install -y chromium; \
+	else $(BIN)/playwright install chromium; fi
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: browser lint
+	$(BIN)/pytest

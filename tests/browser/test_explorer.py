@@ -1,0 +1,210 @@
+"""The explorer under the hand: a real server, a real Chromium, real digits."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tests.browser.conftest import Window
+
+pytestmark = pytest.mark.browser
+
+
+def test_opens_on_an_untrained_model_with_all_six_figures(window: Window):
+    figures = window.page.evaluate("probe.models().filter((m) => m.type === 'Figure').map((m) => m.name)")
+    assert {"loss", "latent", "manifold", "cursor", "interpolation", "reconstructions"} <= set(figures)
+    assert window.status().startswith("ready")
+    assert len(window.column("latent", "examples", "horizontal")) == 5000
+    assert len(window.pixels("manifold", "tiles")) == (20 * 28) ** 2
+    assert "run=" in window.page.url
+
+
+def test_train_makes_the_loss_curve_grow_and_the_scatter_move(window: Window):
+    before = np.array(window.column("latent", "examples", "horizontal"))
+    window.click("Train")
+    window.until(lambda: len(window.column("loss", "train", "x")) > 5, "the loss curve has some points")
+    drawn = len(window.column("loss", "train", "x"))
+    window.until(lambda: len(window.column("loss", "train", "x")) > drawn, "the loss curve has more points")
+    window.until(
+        lambda: np.abs(np.array(window.column("latent", "examples", "horizontal")) - before).mean() > 0.1,
+        "the scatter has moved",
+    )
+    values = window.column("loss", "validation", "value")
+    assert values[-1] < values[0]
+
+
+def test_hovering_the_latent_plane_decodes_the_point_and_marks_the_manifold(window: Window):
+    window.hover("latent", 0.2, 0.3)
+    window.until(lambda: window.column("manifold", "cursor", "x"), "the manifold has a mark")
+    first_mark, first_image = window.column("manifold", "cursor", "x"), window.pixels("cursor", "decoded")
+    window.hover("latent", -1.5, 1.0)
+    window.until(lambda: window.column("manifold", "cursor", "x") != first_mark, "the mark has moved")
+    window.until(lambda: window.pixels("cursor", "decoded") != first_image, "another image is decoded")
+    (u1,) = window.column("manifold", "cursor", "x")
+    assert u1 == pytest.approx(0.0668, abs=0.01)  # Φ(-1.5)
+    assert window.column("latent", "cursor", "x") == []  # the hand itself is the mark there
+
+
+def test_hovering_the_manifold_marks_the_scatter(window: Window):
+    window.hover("manifold", 0.8413, 0.1587)  # Φ(1), Φ(-1)
+    window.until(lambda: window.column("latent", "cursor", "x"), "the scatter has a mark")
+    window.until(
+        lambda: window.column("latent", "cursor", "x")[0] == pytest.approx(1, abs=0.05), "the mark is at z1 = 1"
+    )
+    assert window.column("latent", "cursor", "y")[0] == pytest.approx(-1, abs=0.05)
+
+
+@pytest.mark.parametrize("plane", ["latent", "manifold"])
+def test_dragging_an_endpoint_changes_the_strip_and_both_planes(window: Window, plane: str):
+    other = "manifold" if plane == "latent" else "latent"
+    start = window.column(plane, "endpoints", "x")[1], window.column(plane, "endpoints", "y")[1]
+    end = (0.5, -2.0) if plane == "latent" else (0.7, 0.2)
+    ranges = window.page.evaluate("(f) => probe.figure(f).x_range.start", plane)
+    strip, elsewhere = window.pixels("interpolation", "strip"), window.column(other, "endpoints", "x")
+    window.drag(plane, start, end)
+    window.until(lambda: window.pixels("interpolation", "strip") != strip, "the strip has changed")
+    window.until(lambda: window.column(other, "endpoints", "x") != elsewhere, "the other plane's endpoint has moved")
+    assert window.column(plane, "endpoints", "x")[1] == pytest.approx(end[0], abs=0.1)
+    assert window.page.evaluate("(f) => probe.figure(f).x_range.start", plane) == ranges  # the plot itself stayed
+
+
+def test_a_tap_moves_the_nearer_endpoint(window: Window):
+    window.page.mouse.click(*window.place("latent", -2.0, -1.5))
+    window.until(
+        lambda: window.column("manifold", "endpoints", "x")[0] == pytest.approx(0.0228, abs=0.01), "A is at the tap"
+    )
+
+
+def test_a_lasso_fills_the_reconstructions(window: Window):
+    shown = window.pixels("reconstructions", "pairs")
+    window.page.evaluate(
+        "probe.figure('latent').toolbar.tools.find((t) => t.type === 'LassoSelectTool').active = true"
+    )
+    window.drag("latent", (-2.5, -2.5), (2.5, -2.5), (2.5, -0.5), (-2.5, -0.5), (-2.5, -2.5))
+    window.until(lambda: window.pixels("reconstructions", "pairs") != shown, "the reconstructions have changed")
+    selected = window.page.evaluate("Array.from(probe.source('latent', 'examples').selected.indices)")
+    vertical = np.array(window.column("latent", "examples", "vertical"))
+    assert 0 < len(selected) < 5000
+    assert (vertical[selected] < -0.3).all()
+    window.page.get_by_text("selected").wait_for()
+
+
+def test_pause_stops_the_step_count_and_resume_goes_on_from_it_and_stop_ends_it(window: Window):
+    window.click("Train")
+    window.until(lambda: window.step() > 20, "some steps are done")
+    window.click("Pause")
+    window.until_status("paused")
+    paused = window.step()
+    window.hover("latent", 0, 0)
+    window.until(lambda: f"shown: step {paused:,}" in window.status(), "the views show the step of the pause")
+    assert window.step() == paused
+    window.click("Resume")
+    window.until(lambda: window.step() > paused, "it goes on")
+    window.click("Stop")
+    window.until_status("stopped")
+    assert window.step() >= paused
+    assert window.sees("Train")
+    assert not window.sees("Pause")
+
+
+def test_a_second_tab_sees_the_same_run_and_a_reload_keeps_it(window: Window, new_window: Callable[[], Window]):
+    window.click("Train")
+    window.until(lambda: window.step() > 20, "some steps are done")
+    second = new_window().open(window.page.url)
+    second.until_status("running")
+    second.until(lambda: second.step() > 20, "the second tab counts the same steps")
+    second.until(lambda: len(second.column("loss", "train", "x")) > 2, "the second tab has the loss so far")
+    second.click("Pause")
+    window.until_status("paused")
+    address = window.page.url
+    step = window.step()
+    window.reload()
+    window.until_status("paused")
+    assert window.page.url == address
+    assert window.step() == step
+    window.until(lambda: window.column("loss", "train", "step")[-1] <= step, "the loss is there again")
+    window.click("Stop")
+    second.until_status("stopped")
+
+
+def test_changing_beta_and_reset_begins_anew(window: Window):
+    window.click("Train")
+    window.until(lambda: window.step() > 20, "some steps are done")
+    address = window.page.url
+    window.fill("β, weight of the KL", "4")
+    window.click("Reset")
+    window.until_status("ready")
+    window.until(lambda: window.page.url != address, "the address names the new run")
+    window.until(lambda: window.step() == 0, "it begins at step 0")
+    assert window.column("loss", "train", "x") == []
+    window.click("Train")
+    window.until(lambda: window.step() > 5, "the new run trains")
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "words"),
+    [
+        ("Hidden sizes", "500,,x", "whole numbers"),
+        ("Hidden sizes", "0", "whole numbers"),
+        ("Learning rate", "-1", "above 0"),
+        ("Learning rate", "nan", "above 0"),
+        ("Batch size", "100000", "only 4000 training examples"),
+    ],
+)
+def test_a_bad_field_is_marked_and_the_present_run_goes_on(window: Window, label: str, value: str, words: str):
+    window.click("Train")
+    window.until(lambda: window.step() > 5, "some steps are done")
+    address = window.page.url
+    window.fill(label, value)
+    window.click("Reset")
+    window.page.locator(".MuiAlert-message", has_text=words).wait_for()
+    assert window.page.get_by_label(label, exact=True).get_attribute("aria-invalid") == "true"
+    step = window.step()
+    window.until(lambda: window.step() > step, "the present run goes on")
+    assert window.page.url == address
+
+
+def test_a_missing_path_is_told_in_one_sentence(window: Window):
+    window.page.get_by_label("Dataset").click()
+    window.page.get_by_role("option", name="a file or folder …").click()
+    window.fill("Path on the server", "/no/such/file.npz")
+    window.click("Reset")
+    window.page.locator(".MuiAlert-message", has_text="/no/such/file.npz").wait_for()
+    assert window.status().startswith("ready")
+
+
+def test_in_u_the_manifold_lies_under_the_points(window: Window):
+    window.click("u = Φ(z)")
+    window.until(lambda: len(window.pixels("latent", "backdrop")) == (20 * 28) ** 2, "the backdrop is there")
+    assert window.pixels("latent", "backdrop") == window.pixels("manifold", "tiles")
+    horizontal = window.column("latent", "examples", "horizontal")
+    assert 0 < min(horizontal)
+    assert max(horizontal) < 1
+    window.click("z")
+    window.until(lambda: len(window.pixels("latent", "backdrop")) == 1, "the backdrop is gone")
+
+
+@pytest.mark.parametrize("latent_dim", [1, 3, 50])
+def test_other_latent_dimensions_train_and_follow_the_mouse(window: Window, latent_dim: int):
+    window.fill("Latent dimensions", str(latent_dim))
+    window.click("Train")
+    window.until(lambda: window.step() > 20, "some steps are done")
+    image = window.pixels("cursor", "decoded")
+    window.hover("manifold", 0.3, 0.5)
+    window.until(lambda: window.pixels("cursor", "decoded") != image, "the point is decoded")
+    rows = 1 if latent_dim == 1 else 20
+    window.until(lambda: len(window.pixels("manifold", "tiles")) == rows * 20 * 28 * 28, "the manifold fits")
+
+
+def test_a_failure_in_training_is_shown_and_the_last_snapshot_stays_explorable(window: Window):
+    window.fill("Learning rate", "10")
+    window.fill("Hidden sizes", "500, 500, 500, 500")
+    window.click("Train")
+    window.until_status("failed")
+    window.page.locator(".MuiAlert-message", has_text="at step").wait_for()
+    image = window.pixels("cursor", "decoded")
+    window.hover("latent", 0.4, 0.4)
+    window.until(lambda: window.pixels("cursor", "decoded") != image, "the last good snapshot decodes")
+    window.fill("Learning rate", "0.001")
+    window.click("Reset")
+    window.until_status("ready")

@@ -1,0 +1,37 @@
+import pytest
+import torch
+
+from vaeviz.training import available_devices, resolve_device
+
+no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="has CUDA")
+
+
+def test_the_cpu_is_always_there_and_comes_last():
+    assert available_devices()[-1] == "cpu"
+
+
+def test_auto_takes_the_first_device_there_is():
+    assert resolve_device("auto").type == available_devices()[0]
+
+
+def test_a_device_is_found_by_its_name():
+    assert resolve_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", ["gpu", "CPU", "cuda:x", "cpu cpu", " "])
+def test_a_name_that_torch_does_not_know_is_refused_in_words(name):
+    with pytest.raises(ValueError, match=rf"^device='{name}': must be 'auto' or one of .*cpu$"):
+        resolve_device(name)
+
+
+@pytest.mark.parametrize("name", ["meta", "cpu:1", "cuda:99", pytest.param("cuda", marks=no_cuda)])
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(name):
+    with pytest.raises(ValueError, match=rf"^device='{name}': this machine has only .*cpu; take one of them$"):
+        resolve_device(name)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_auto_prefers_cuda():
+    assert resolve_device("auto").type == "cuda"
+    assert resolve_device("cuda:0") == torch.device("cuda", 0)
