@@ -157,10 +157,11 @@ class Window:
 
     def status(self) -> str:
         """Return the status line's text."""
-        return self.page.locator(".vv-status").inner_text()
+        return self.page.locator(".vv-status").text_content()
 
     def step(self) -> int:
-        return int(re.search(r"step ([\d,]+)", self.status())[1].replace(",", ""))
+        match = wait_until(lambda: re.search(r"step ([\d,]+)", self.status()), "the status line tells the step")
+        return int(match[1].replace(",", ""))
 
     def until(self, condition: Callable[[], object], what: str, deadline: float = DEADLINE) -> object:
         return wait_until(condition, what, deadline)

@@ -30,6 +30,14 @@ GRID_CSS = """
     grid-template-areas: "latent manifold" "cursor loss" "lower lower";
   }
 }
+@container (max-width: 620px) {
+  :host, :host(.vv-embedded) {
+    --row: calc(100cqw + 60px);
+    grid-template-columns: 1fr;
+    grid-template-rows: var(--row) var(--row) 300px 300px 290px;
+    grid-template-areas: "latent" "manifold" "cursor" "loss" "lower";
+  }
+}
 """
 
 
@@ -71,11 +79,8 @@ class Explorer(View):
             for area, view in places.items()
         ]
         grid = pn.Column(*cells, stylesheets=[GRID_CSS], margin=0, css_classes=["vv-embedded"] if embedded else [])
-        holder = pn.Column(
-            grid, stylesheets=[":host { container-type: inline-size; width: 100%; }"], margin=0,
-            sizing_mode="stretch_width",
-        )  # fmt: skip
-        self._layout = pn.Column(self.status, holder, sizing_mode="stretch_width", margin=0)
+        holder = pn.Column(grid, stylesheets=[":host { container-type: inline-size; width: 100%; }"], margin=0)
+        self._layout = pn.Column(self.status, holder, stylesheets=[":host { width: 100%; }"], margin=0)
         state.param.watch(self._on_selection, "selection")
 
     def _on_selection(self, event) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 import param
-from bokeh.models import ColumnDataSource, FixedTicker
+from bokeh.models import ColumnDataSource, CustomJS, FixedTicker
 
 from vaeviz.latent import decode, path
 from vaeviz.views.layers import PictureLayer
@@ -15,6 +15,14 @@ from vaeviz.views.view import COMPACT, View, dress, plot_pane, switch, toggle
 
 FRAMES = 20
 PLAY_PERIOD_MS = 80
+
+# A tile keeps its shape: the strip is as wide as the card, and the vertical range gives way.
+TILE_SHAPE_JS = """
+const w = fig.inner_width, h = fig.inner_height
+if (!(w > 0 && h > 0)) { return }
+const half = h / (w / (fig.x_range.end - fig.x_range.start) / tiles * shape.data.ratio[0]) / 2
+fig.y_range.setv({start: 0.5 - half, end: 0.5 + half})
+"""
 PLAY_STEP = 0.02
 
 
@@ -37,6 +45,7 @@ class InterpolationView(View):
         self._marks: dict[str, ColumnDataSource] = {}
         self._strip, self._now = PictureLayer("strip"), PictureLayer("now")
         self._strip_pane, self._now_pane = plot_pane(), plot_pane()
+        self._shape = ColumnDataSource({"ratio": [1.0]}, name="shape")
         self._channels = 0
         self._update_run()
         self._slider = pmui.FloatSlider.from_param(
@@ -52,7 +61,7 @@ class InterpolationView(View):
             pn.Row(
                 pn.Column(self._now_pane, width=176, height=176, margin=(0, 0, 8, 10)),
                 pn.Column(
-                    pn.Column(self._strip_pane, height=108, sizing_mode="stretch_width", margin=0),
+                    pn.Column(self._strip_pane, height=124, sizing_mode="stretch_width", margin=0),
                     self._slider,
                     sizing_mode="stretch_both",
                     margin=0,
@@ -111,7 +120,8 @@ class InterpolationView(View):
         return mosaic(self._decode(fine[[round(at * 100)]]), 1, 1), (0, 0, 1, 1)
 
     def _update_run(self, *_) -> None:
-        channels = self.state.run.dataset.image_shape[0]
+        channels, height, width = self.state.run.dataset.image_shape
+        self._shape.data = {"ratio": [height / width]}
         if channels != self._channels:  # gray and colour are drawn by different glyphs
             self._channels = channels
             self._marks.clear()
@@ -132,6 +142,10 @@ class InterpolationView(View):
         figure.xaxis.axis_label = "t, from A (0) to B (1)"
         figure.xaxis.ticker = FixedTicker(ticks=[0, 0.25, 0.5, 0.75, 1])
         figure.grid.visible = False
+        fit = CustomJS(args={"fig": figure, "shape": self._shape, "tiles": FRAMES}, code=TILE_SHAPE_JS)
+        for name in ("inner_width", "inner_height"):
+            figure.js_on_change(name, fit)
+        self._shape.js_on_change("data", fit)
         source = ColumnDataSource({"x": [self.state.path_at]}, name="t")
         figure.vspan(x="x", source=source, line_color=MARK, line_width=3)
         self._marks[figure.id] = source

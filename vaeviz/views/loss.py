@@ -20,7 +20,7 @@ MOST_POINTS = 4000
 
 SMOOTHING = 0.8
 WORDS_CSS = """
-:host { margin: 0 12px; font-size: 12px; }
+:host { margin: 0 12px; font-size: 11.5px; }
 div { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; font-variant-numeric: tabular-nums; }
 i { display: inline-block; width: 14px; height: 3px; vertical-align: middle; margin-right: 5px; }
 """
@@ -44,7 +44,7 @@ class LossView(View):
     follow = param.Boolean(True, doc="Whether the axes follow the newest rows.")
 
     title = "Loss"
-    hint = "nats per example"
+    hint = "in nats"
     figure_name = "loss"
 
     def __init__(self, state, **params) -> None:
@@ -183,7 +183,7 @@ class LossView(View):
                     f'<i style="background:{color}"></i>{split} <b>{row.loss:.1f}</b>'
                     f" = {row.reconstruction:.1f} + {row.kl:.1f} KL"
                 )
-        self._words.object = f"<div>{' &emsp; '.join(words) or 'begins with Train'}</div>"
+        self._words.object = f"<div>{' &ensp; '.join(words) or 'begins with Train'}</div>"
 
 
 def smoothed(values: np.ndarray, last: float | None = None) -> np.ndarray:

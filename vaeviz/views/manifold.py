@@ -105,7 +105,7 @@ class ManifoldView(PlaneView):
         for axis, number in zip((figure.xaxis, figure.yaxis), self.state.plane_axes, strict=False):
             axis.axis_label = f"z{number + 1}" + (" at percentiles of the prior" if inverse_cdf else "")
             if inverse_cdf:
-                labels = {float(ndtr(z)): f"{z:g}" for z in Z_TICKS}
+                labels = {float(ndtr(z)): f"{z:g}".replace("-", "−") for z in Z_TICKS}
                 axis.ticker = FixedTicker(ticks=list(labels))
                 axis.major_label_overrides = labels
             else:

@@ -1,5 +1,8 @@
 """The page of the app: the drawer beside the explorer, and the run's address."""
 
+import asyncio
+from importlib import import_module
+
 import panel as pn
 import panel_material_ui as pmui
 from panel.util import edit_readonly
@@ -17,6 +20,11 @@ THEME = {
         "MuiTab": {"styleOverrides": {"root": {"textTransform": "none"}}},
     },
 }
+
+
+async def _warm_up() -> None:
+    """Import, while the person looks at the page, what torch would import with the first optimizer: a second's work."""
+    await asyncio.to_thread(import_module, "torch._dynamo")
 
 
 def explorer_page(run_id: str | None = None) -> pmui.Page:
@@ -40,10 +48,13 @@ def explorer_page(run_id: str | None = None) -> pmui.Page:
     with edit_readonly(page):  # else each callback would walk through all models of the page to show that it is busy
         page.param.update(busy=False, busy_indicator=None)
 
+    location = pn.state.location
+
     def _name_run(*_) -> None:
-        if pn.state.location is not None:
-            pn.state.location.update_query(run=state.run.id)
+        if location is not None:
+            location.update_query(run=state.run.id)
 
     state.param.watch(_name_run, "run")
     pn.state.onload(_name_run)
+    pn.state.onload(_warm_up)
     return page

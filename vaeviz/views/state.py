@@ -21,8 +21,8 @@ PERIOD_MS = 150
 WATCHING_SHARE = 0.12
 """Share of the wall time that showing new snapshots may take on this document's server."""
 
-SHORTEST_REFRESH = 0.4
-"""Seconds between two snapshots on the screen, at least."""
+SHORTEST_REFRESH, LONGEST_REFRESH = 0.4, 3.0
+"""Seconds between two snapshots on the screen, at least and at most."""
 
 
 class Frame(NamedTuple):
@@ -99,7 +99,8 @@ class ExplorerState(param.Parameterized):
                 self.alert = f"Training failed. {self.run.error}"
         self.tick += 1
         moved = self.run.snapshot() is not self.frame.snapshot
-        resting = time.perf_counter() - self._shown_at < max(SHORTEST_REFRESH, self._cost / WATCHING_SHARE)
+        pause = min(max(SHORTEST_REFRESH, self._cost / WATCHING_SHARE), LONGEST_REFRESH)
+        resting = time.perf_counter() - self._shown_at < pause
         if self._refreshing or not (self._stale or (moved and not (resting and self.status == "running"))):
             return
         self._refreshing, self._stale = True, False

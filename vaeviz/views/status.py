@@ -65,7 +65,8 @@ class StatusView(View):
         first, *rest = self.words().split(" · ")
         dot = f'<i style="background:{DOTS[first]}"></i>'
         model = f"{self.state.run.dataset.name} · {self.state.frame.snapshot.vae.describe()}"
-        self._line.object = f"<div class=vv-status>{dot}<b>{first}</b> · {' · '.join(rest)} <span>— {html.escape(model)}</span></div>"
+        line = f"{dot}<b>{first}</b> · {' · '.join(rest)} <span>— {html.escape(model)}</span>"
+        self._line.object = f"<div class=vv-status>{line}</div>"
         total = getattr(self.state.run, "total_steps", 0)
         self._bar.visible = total > 0
         if total:
