@@ -4,7 +4,7 @@ Trains 784-500-500-2 on the whole of MNIST (VAEVIZ_DATA_DIR, or downloaded) thro
 does, and prints one line an epoch if validation images are held out, then the test figures: these are not looked at
 before the end, and nothing is chosen by them within a run.
 
-    python benchmarks/elbo.py --epochs 20 --schedule one-cycle --learning-rate 2e-3
+    python benchmarks/elbo.py --epochs 20 --schedule one-cycle --learning-rate 3e-3
 """
 
 import argparse
@@ -66,7 +66,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0, help="of the weights, the shuffling and the noise")
     parser.add_argument("--schedule", choices=get_args(Schedule), default="one-cycle")
-    parser.add_argument("--learning-rate", type=float, default=2e-3, help="with one-cycle, its peak")
+    parser.add_argument("--learning-rate", type=float, default=3e-3, help="with one-cycle, its peak")
     parser.add_argument("--validation", type=int, default=0, help="training images held out to validate on")
     parser.add_argument("--samples", type=int, default=10, help="posterior samples to average over at the end")
     parser.add_argument("--threads", type=int, help="of torch; by default its own choice")

@@ -10,7 +10,7 @@ One network, 784-500-500-2, batch 128, on the CPU, in one run whose contestants 
 
 No contestant validates. Prints the median seconds of each, its examples/s, and the ratios of the medians.
 
-    python benchmarks/training.py --dataset mnist --steps 400 --repeats 5
+    python benchmarks/training.py --dataset mnist --steps 100 --repeats 15
 """
 
 import argparse
@@ -141,8 +141,8 @@ def gemm(data: vz.Dataset, steps: int) -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", default="mnist-5k", help="a name or a path, of gray uint8 images")
-    parser.add_argument("--steps", type=int, default=400, help="optimizer steps in one turn")
-    parser.add_argument("--repeats", type=int, default=5, help="turns of each contestant")
+    parser.add_argument("--steps", type=int, default=100, help="optimizer steps in one turn")
+    parser.add_argument("--repeats", type=int, default=15, help="turns of each contestant")
     parser.add_argument("--threads", type=int, help="of torch; by default its own choice")
     return parser.parse_args()
 

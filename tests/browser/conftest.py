@@ -1,173 +1,24 @@
 """A real Panel server and a real Chromium for the browser tests."""
 
-import os
-import re
-import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser
 
-ROOT = Path(__file__).parents[2]
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run"
-)
-DEADLINE = 20.0
-
-# What the tests ask of Bokeh's models in the page.
-PROBE_JS = """
-window.probe = {
-  models: () => [...Bokeh.documents[0].all_models],
-  figure: (name) => probe.models().find((m) => m.type === "Figure" && m.name === name),
-  source: (figure, name) => [...probe.figure(figure).renderers].map((r) => r.data_source).find((s) => s.name === name),
-  column: (figure, name, column) => Array.from(probe.source(figure, name).data[column]),
-  pixels: (figure, name) => {
-    const image = probe.source(figure, name).data.image[0]
-    return image === undefined ? [] : Array.from(image)
-  },
-  at: (name, x, y) => {
-    const view = Bokeh.index.find_one(probe.figure(name))
-    const box = view.canvas_view.el.getBoundingClientRect()
-    return [box.left + view.frame.x_scale.compute(x), box.top + view.frame.y_scale.compute(y)]
-  },
-}
-"""
-
-
-def wait_until(condition: Callable[[], object], what: str, deadline: float = DEADLINE) -> object:
-    """Return the condition's first true value; fail in words if there is none in time."""
-    end = time.monotonic() + deadline
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            pytest.fail(f"waited {deadline:.0f} s in vain until {what}")
-        time.sleep(0.05)  # between two looks
-
-
-def chromium_path() -> str | None:
-    """Return where a Chromium is installed, or None to let playwright take its own."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+from tests.browser.driver import EXPLORER, Window, chromium, served
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS.split())
-        yield chromium
-        chromium.close()
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], str]]:
-    """Serve an app on a free port, and return its address; each app once."""
-    servers: dict[Path, tuple[subprocess.Popen[bytes], str]] = {}
-    logs = tmp_path_factory.mktemp("servers")
-
-    def serve(app: Path) -> str:
-        if app not in servers:
-            log = logs / f"{app.stem}.log"
-            with log.open("wb") as out:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "panel", "serve", str(app), "--port", "0"],
-                    stdout=out, stderr=subprocess.STDOUT, cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": "1"},
-                )  # fmt: skip
-            found = wait_until(
-                lambda: re.search(r"running at: (http://\S+)", log.read_text()) or process.poll() is not None,
-                f"{app.name} is served",
-            )
-            assert isinstance(found, re.Match), log.read_text()
-            servers[app] = process, found[1]
-        return servers[app][1]
-
-    yield serve
-    for process, _ in servers.values():
-        process.terminate()
-        process.wait(timeout=20)
-
-
-class Window:
-    """A browser window on the explorer, as the tests use it."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        self.strangers: list[str] = []
-        page.on("console", self._on_console)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", self._on_request)
-
-    def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.complaints.append(message.text)
-
-    def _on_request(self, request: Request) -> None:
-        if not re.match(r"(data|blob):|(http|ws)://localhost[:/]", request.url):
-            self.strangers.append(request.url)
-
-    def open(self, address: str) -> "Window":
-        self.page.goto(address)
-        return self.ready()
-
-    def reload(self) -> "Window":
-        self.page.reload()
-        return self.ready()
-
-    def ready(self) -> "Window":
-        self.page.wait_for_function("window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle", timeout=60e3)
-        self.page.evaluate(PROBE_JS)
-        self.page.wait_for_function("probe.figure('latent') && Bokeh.index.find_one(probe.figure('latent'))")
-        return self
-
-    def click(self, name: str) -> None:
-        self.page.get_by_role("button", name=name, exact=True).click()
-
-    def sees(self, name: str) -> bool:
-        return self.page.get_by_role("button", name=name, exact=True).is_visible()
-
-    def fill(self, label: str, value: str) -> None:
-        field = self.page.get_by_label(label, exact=True)
-        field.fill(value)
-        field.press("Enter")
-
-    def column(self, figure: str, source: str, column: str) -> list:
-        return self.page.evaluate("([f, s, c]) => probe.column(f, s, c)", [figure, source, column])
-
-    def pixels(self, figure: str, source: str) -> list:
-        return self.page.evaluate("([f, s]) => probe.pixels(f, s)", [figure, source])
-
-    def place(self, figure: str, x: float, y: float) -> tuple[float, float]:
-        return tuple(self.page.evaluate("([f, x, y]) => probe.at(f, x, y)", [figure, x, y]))
-
-    def hover(self, figure: str, x: float, y: float) -> None:
-        self.page.mouse.move(*self.place(figure, x, y))
-
-    def drag(self, figure: str, *points: tuple[float, float]) -> None:
-        """Press at the first point, go through the others in small steps, and let go at the last."""
-        self.hover(figure, *points[0])
-        self.page.mouse.down()
-        for point in points[1:]:
-            self.page.mouse.move(*self.place(figure, *point), steps=8)
-        self.page.mouse.up()
-
-    def status(self) -> str:
-        """Return the status line's text."""
-        return self.page.locator(".vv-status").text_content()
-
-    def step(self) -> int:
-        match = wait_until(lambda: re.search(r"step ([\d,]+)", self.status()), "the status line tells the step")
-        return int(match[1].replace(",", ""))
-
-    def until(self, condition: Callable[[], object], what: str, deadline: float = DEADLINE) -> object:
-        return wait_until(condition, what, deadline)
-
-    def until_status(self, status: str) -> None:
-        wait_until(lambda: self.status().startswith(status), f"the run is {status}")
+def explorer_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of the explorer, served once for all tests."""
+    with served(EXPLORER, tmp_path_factory.mktemp("server") / "explorer.log") as address:
+        yield address
 
 
 @pytest.fixture
@@ -189,9 +40,9 @@ def new_window(browser: Browser) -> Iterator[Callable[[], Window]]:
 
 
 @pytest.fixture
-def window(new_window: Callable[[], Window], served: Callable[[Path], str]) -> Iterator[Window]:
+def window(new_window: Callable[[], Window], explorer_address: str) -> Iterator[Window]:
     """Return a window on a new run of the explorer; the run is stopped at the end."""
-    window = new_window().open(served(ROOT / "apps" / "explorer.py"))
+    window = new_window().open(explorer_address)
     yield window
     if window.status().startswith(("running", "paused")):
         window.click("Stop")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tests.browser.conftest import Window
+from tests.browser.driver import Window
 
 pytestmark = pytest.mark.browser
 
@@ -77,9 +77,7 @@ def test_a_tap_moves_the_nearer_endpoint(window: Window):
 
 def test_a_lasso_fills_the_reconstructions(window: Window):
     shown = window.pixels("reconstructions", "pairs")
-    window.page.evaluate(
-        "probe.figure('latent').toolbar.tools.find((t) => t.type === 'LassoSelectTool').active = true"
-    )
+    window.page.evaluate("probe.figure('latent').toolbar.tools.find((t) => t.type === 'LassoSelectTool').active = true")
     window.drag("latent", (-2.5, -2.5), (2.5, -2.5), (2.5, -0.5), (-2.5, -0.5), (-2.5, -2.5))
     window.until(lambda: window.pixels("reconstructions", "pairs") != shown, "the reconstructions have changed")
     selected = window.page.evaluate("Array.from(probe.source('latent', 'examples').selected.indices)")
@@ -178,7 +176,7 @@ def test_in_u_the_manifold_lies_under_the_points(window: Window):
     window.until(lambda: len(window.pixels("latent", "backdrop")) == (20 * 28) ** 2, "the backdrop is there")
     assert window.pixels("latent", "backdrop") == window.pixels("manifold", "tiles")
     horizontal = window.column("latent", "examples", "horizontal")
-    assert 0 < min(horizontal)
+    assert min(horizontal) > 0
     assert max(horizontal) < 1
     window.click("z")
     window.until(lambda: len(window.pixels("latent", "backdrop")) == 1, "the backdrop is gone")

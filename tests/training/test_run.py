@@ -284,6 +284,27 @@ def test_a_stop_that_comes_within_a_step_ends_soon_after_it_with_a_snapshot(make
     assert agrees_with_an_uninterrupted_training(run, data)
 
 
+@pytest.mark.parametrize(("ask", "status"), [(TrainingRun.pause, "paused"), (TrainingRun.stop, "stopped")])
+def test_a_wish_too_late_for_a_snapshot_of_its_step_is_granted_after_the_next(make_run, eventually, ask, status):
+    run = make_run(steps=FOREVER)
+    wants, reached, opened = run._wants, threading.Event(), threading.Event()
+
+    def decide_before_the_wish(step: int) -> bool:
+        if step != 9:
+            return wants(step)
+        reached.set()
+        return not opened.wait(30)
+
+    run._wants = decide_before_the_wish
+    run.start()
+    assert reached.wait(30)
+    asker = in_background(lambda: ask(run))
+    eventually(lambda: run._wish != "run")  # no reader can see a wish
+    opened.set()
+    assert ended(asker)
+    assert (run.status, run.step, run.snapshot().step) == (status, 10, 10)
+
+
 def test_stopping_twice_is_stopping_once(make_run):
     run = make_run(steps=FOREVER)
     run.start()
@@ -524,6 +545,17 @@ def test_many_threads_may_pause_resume_and_stop_at_once(make_run, data):
     assert run.status == "stopped"
     assert run.snapshot().step == run.step == run.steps[-1]
     assert agrees_with_an_uninterrupted_training(run, data)
+
+
+def test_who_pauses_is_not_left_waiting_when_another_resumes_at_once(make_run):
+    run = make_run(steps=FOREVER)
+    run.start()
+    for _ in range(50):
+        pauser = in_background(run.pause)
+        while run.status != "paused":
+            pass  # at once: before the pauser is awake
+        run.resume()
+        assert ended(pauser)
 
 
 def test_of_many_threads_that_start_a_run_one_does(make_run):

@@ -116,7 +116,6 @@ def train(
             if (step % per_epoch == 0 or last) and len(dataset.validation):
                 row = evaluate(model, dataset, "validation", config, step=step, epoch=now, images=images)
                 yield row._replace(seconds=time.perf_counter() - start)
-                model.train()
             if step == next_kept or last or (wants_snapshot is not None and wants_snapshot(step)):
                 yield take(model, step, now)
             if step >= next_kept:

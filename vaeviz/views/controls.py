@@ -351,7 +351,7 @@ def _group(options: list[str], value: str) -> pmui.RadioButtonGroup:
 def _button(
     name: str, on_click: Callable, *, color: str = "default", variant: str = "outlined", icon: str = ""
 ) -> pmui.Button:
-    return pmui.Button(name=name, on_click=on_click, color=color, variant=variant, icon=icon, size="small", margin=4)
+    return pmui.Button(label=name, on_click=on_click, color=color, variant=variant, icon=icon, size="small", margin=4)
 
 
 def _section(name: str) -> pn.pane.HTML:

@@ -46,7 +46,7 @@ class CursorView(View):
         )
         self._words = text(css=":host { margin: 0 12px 8px; font-size: 12px; line-height: 1.5; }")
         self._row: tuple | None = None
-        self._channels = 0
+        self._shape = self.state.run.dataset.image_shape
         self._figure = pn.pane.Bokeh(self._make_figure(), sizing_mode="stretch_both", margin=0)
         self._layout = self._card(pn.Column(self._figure, self._words, sizing_mode="stretch_both", margin=0))
         self.state.param.watch(self._update, ["cursor", "frame"])
@@ -58,7 +58,7 @@ class CursorView(View):
 
     def _make_figure(self) -> Figure:
         """Return a figure of three pictures: the decoded one large, the two others beside it."""
-        self._channels, height, width = self.state.run.dataset.image_shape
+        channels, height, width = self.state.run.dataset.image_shape
         ratio = height / width
         small = (ratio - GAP) / 2 / ratio  # two of them, and a gap for a caption, are as high as the large one
         self._boxes = {
@@ -76,8 +76,7 @@ class CursorView(View):
         figure.axis.visible = False
         figure.grid.visible = False
         for source, (x, y, w, h) in self._boxes.items():
-            source.data = self._nothing()
-            if self._channels == 1:
+            if channels == 1:
                 mapper = LinearColorMapper(palette=GRAYS, low=0, high=255)
                 figure.image("image", "x", "y", "dw", "dh", source=source, color_mapper=mapper)
             else:
@@ -96,11 +95,15 @@ class CursorView(View):
         image = glyph_picture(to_bytes(picture).transpose(1, 2, 0))
         source.data = {"image": [image], "x": [x], "y": [y], "dw": [width], "dh": [height]}
 
+    def _update_run(self, *_) -> None:
+        if self._shape != self.state.run.dataset.image_shape:
+            self._shape = self.state.run.dataset.image_shape
+            self._figure.object = self._make_figure()
+
     def _update(self, *_) -> None:
+        self._update_run()
         state = self.state
         snapshot = state.frame.snapshot
-        if state.run.dataset.image_shape != snapshot.images.shape[1:]:
-            return
         row = state.nearest_row(state.cursor)
         fresh = (snapshot, row) != self._row
         codes = np.stack((state.cursor, snapshot.mu[row]))[: 2 if fresh else 1]

@@ -43,9 +43,9 @@ class InterpolationView(View):
     def __init__(self, state, **params) -> None:
         super().__init__(state, **params)
         self._marks: dict[str, ColumnDataSource] = {}
+        self._shapes: list[ColumnDataSource] = []
         self._strip, self._now = PictureLayer("strip"), PictureLayer("now")
         self._strip_pane, self._now_pane = plot_pane(), plot_pane()
-        self._shape = ColumnDataSource({"ratio": [1.0]}, name="shape")
         self._channels = 0
         self._update_run()
         self._slider = pmui.FloatSlider.from_param(
@@ -53,7 +53,7 @@ class InterpolationView(View):
             margin=(0, 22), show_value=True,
         )  # fmt: skip
         self._pick = pmui.Button(
-            name="A, B from selection", size="small", variant="outlined", margin=0, sx=COMPACT, disabled=True,
+            label="A, B from selection", size="small", variant="outlined", margin=0, sx=COMPACT, disabled=True,
             on_click=self._on_pick,
             description="Puts A at the first selected example's code and B at the last one's",
         )  # fmt: skip
@@ -75,7 +75,6 @@ class InterpolationView(View):
             toggle(self.param.playing, "Play", icon="play_arrow"),
         )
         self._clock = None
-        self.state.param.watch(self._update_run, "run")
         self.state.param.watch(self._update_strip, ["endpoints", "path_kind", "frame"])
         self.state.param.watch(self._update_now, "path_at")
         self.state.param.watch(self._update_pick, "selection")
@@ -121,10 +120,14 @@ class InterpolationView(View):
 
     def _update_run(self, *_) -> None:
         channels, height, width = self.state.run.dataset.image_shape
-        self._shape.data = {"ratio": [height / width]}
+        for shape in self._shapes:
+            shape.data = {"ratio": [height / width]}
         if channels != self._channels:  # gray and colour are drawn by different glyphs
             self._channels = channels
             self._marks.clear()
+            self._shapes.clear()
+            self._strip.clear()
+            self._now.clear()
             options = {"responsive": True, "default_tools": [], "toolbar": None, "framewise": False}
             self._strip_pane.object = picture_plot(*self._pictures()).opts(
                 hooks=[self._strip.attach, self._attach], xlim=(-0.01, 1.01), ylim=(0, 1), yaxis=None, **options
@@ -142,10 +145,13 @@ class InterpolationView(View):
         figure.xaxis.axis_label = "t, from A (0) to B (1)"
         figure.xaxis.ticker = FixedTicker(ticks=[0, 0.25, 0.5, 0.75, 1])
         figure.grid.visible = False
-        fit = CustomJS(args={"fig": figure, "shape": self._shape, "tiles": FRAMES}, code=TILE_SHAPE_JS)
+        _, height, width = self.state.run.dataset.image_shape
+        shape = ColumnDataSource({"ratio": [height / width]}, name="shape")
+        self._shapes.append(shape)
+        fit = CustomJS(args={"fig": figure, "shape": shape, "tiles": FRAMES}, code=TILE_SHAPE_JS)
         for name in ("inner_width", "inner_height"):
             figure.js_on_change(name, fit)
-        self._shape.js_on_change("data", fit)
+        shape.js_on_change("data", fit)
         source = ColumnDataSource({"x": [self.state.path_at]}, name="t")
         figure.vspan(x="x", source=source, line_color=MARK, line_width=3)
         self._marks[figure.id] = source
@@ -157,6 +163,7 @@ class InterpolationView(View):
         figure.grid.visible = False
 
     def _update_strip(self, *_) -> None:
+        self._update_run()
         self._strip.show(*self._pictures())
         self._now.show(*self._picture())
 

@@ -41,6 +41,7 @@ class LatentView(PlaneView):
         super().__init__(state, **params)
         self._dots = ScatterLayer("examples")
         self._ground = PictureLayer("backdrop")
+        self._layers = self._dots, self._ground
         self._figure = plot_pane(self._plot())
         self._axes = switch(self.state.param.coordinates, options={"z": "z", "u = Φ(z)": "u"})
         self._color_by = choice(self.param.color_by, 76)
@@ -168,7 +169,7 @@ class LatentView(PlaneView):
                                     enumerate(zip(names, class_colors(len(names)), strict=True))]  # fmt: skip
         else:
             search = pmui.MultiChoice(
-                label="Show only these classes", options={name: i for i, name in enumerate(names)}, size="small"
+                label="Show only these classes", options={name: i for i, name in enumerate(names)}
             )
             search.param.watch(self._on_search, "value")
             self._legend.objects = [search]
@@ -179,7 +180,7 @@ class LatentView(PlaneView):
 
     def _chip(self, number: int, name: str, color: str) -> pn.viewable.Viewable:
         chip = pmui.Toggle(
-            name=name, value=True, margin=0, size="small", sx=_chip_style(color), description=f"Show or hide {name}"
+            label=name, value=True, margin=0, size="small", sx=_chip_style(color), description=f"Show or hide {name}"
         )
         chip.param.watch(lambda event: self._on_class(number, event.new), "value")
         return chip

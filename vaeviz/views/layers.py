@@ -34,6 +34,11 @@ class PictureLayer:
         if self._data is not None:
             source.data = self._data
 
+    def clear(self) -> None:
+        """Let go of the plots that showed it: another one takes their place."""
+        self.sources.clear()
+        self._data = None
+
     def show(self, picture: UInt8[np.ndarray, "R S C"], bounds: Bounds) -> None:
         """Show a picture of bytes, row 0 on top, within these bounds."""
         left, bottom, right, top = bounds
@@ -69,6 +74,12 @@ class ScatterLayer:
         if self._data is not None:
             source.data = self._data
             mapper.update(**self._scale)
+
+    def clear(self) -> None:
+        """Let go of the plots that showed it: another one takes their place."""
+        self.sources.clear()
+        self._mappers.clear()
+        self._data = None
 
     def show(
         self,

@@ -37,6 +37,7 @@ class ManifoldView(PlaneView):
     def __init__(self, state, **params) -> None:
         super().__init__(state, **params)
         self._tiles = PictureLayer("tiles")
+        self._layers = (self._tiles,)
         self._figure = plot_pane(self._plot())
         self._range = switch(self.state.param.manifold_range, options={"inverse CDF": "u", "linear": "z"})
         self._side = choice(

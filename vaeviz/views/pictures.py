@@ -24,5 +24,6 @@ def glyph_picture(picture: UInt8[np.ndarray, "R S C"]) -> Shaped[np.ndarray, "R 
     flipped = picture[::-1]
     if picture.shape[-1] == 1:
         return np.ascontiguousarray(flipped[..., 0])
-    opaque = np.full((*flipped.shape[:2], 1), 255, np.uint8)
-    return np.concatenate((flipped, opaque), axis=-1).view(np.uint32)[..., 0]
+    rgba = np.full((*flipped.shape[:2], 4), 255, np.uint8)
+    rgba[..., :3] = flipped
+    return rgba.view(np.uint32)[..., 0]

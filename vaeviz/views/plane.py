@@ -39,7 +39,6 @@ class PlaneView(View):
         state = self.state
         self._shown_ranges = self._ranges()
         self._channels = state.run.dataset.image_shape[0]
-        state.param.watch(self._update_run, "run")
         state.param.watch(self._update_cursor, ["cursor", "frame"])
         state.param.watch(self._update_path, ["endpoints", "path_kind", "axes"])
 
@@ -99,6 +98,7 @@ class PlaneView(View):
         self._update_path()
 
     def _update_cursor(self, *_) -> None:
+        self._update_run()
         state = self.state
         here = state.cursor_plane == self.figure_name
         at = state.in_plane(state.cursor[None])
@@ -124,6 +124,8 @@ class PlaneView(View):
         if channels != self._channels:
             self._channels = channels
             self._marks.clear()
+            for layer in self._layers:
+                layer.clear()
             self._figure.object = self._plot()
 
     def _update_ranges(self) -> None:

@@ -36,7 +36,6 @@ class ReconstructionView(View):
         self._channels = 0
         self._update_run()
         self._layout = self._card(self._figure)
-        self.state.param.watch(self._update_run, "run")
         self.state.param.watch(self._update, ["selection", "frame"])
         self._update_words()
 
@@ -62,6 +61,7 @@ class ReconstructionView(View):
         if channels != self._channels:  # gray and colour are drawn by different glyphs
             self._channels = channels
             self._figures.clear()
+            self._tiles.clear()
             self._figure.object = picture_plot(*self._pictures()).opts(
                 hooks=[self._tiles.attach, self._attach], responsive=True, default_tools=[], toolbar=None,
                 framewise=False, xlim=(0, MOST), ylim=(0, 3),
@@ -87,6 +87,7 @@ class ReconstructionView(View):
         figure.xaxis.major_label_overrides = {i + 0.5: self.state.label_of(row) for i, row in enumerate(rows)}
 
     def _update(self, *_) -> None:
+        self._update_run()
         self._tiles.show(*self._pictures())
         for figure in self._figures.values():
             figure.x_range.update(start=0, end=MOST)

@@ -72,6 +72,7 @@ class ExplorerState(param.Parameterized):
         self._shown_at = -np.inf
         self._cost = 0.0
         self._callback = None
+        self._task: asyncio.Task | None = None
         self._begin_anew()
 
     # The clock

@@ -49,7 +49,7 @@ def switch(parameter: param.Parameter, **params) -> pmui.RadioButtonGroup:
 
 def toggle(parameter: param.Parameter, name: str, **params) -> pmui.Toggle:
     """Return a small button that is on or off, for a card's head."""
-    return pmui.Toggle.from_param(parameter, name=name, size="small", margin=0, sx=COMPACT, **params)
+    return pmui.Toggle.from_param(parameter, label=name, size="small", margin=0, sx=COMPACT, **params)
 
 
 def choice(parameter: param.Parameter, width: int, **params) -> pmui.Select:

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+from scipy.special import ndtri
+
+from tests.views.conftest import look, make_run
+from vaeviz.latent import decode
+from vaeviz.views import ExplorerState
+from vaeviz.views.pictures import to_bytes
+
+
+def test_a_state_begins_at_the_origin_of_the_newest_snapshot(state: ExplorerState):
+    assert state.frame.snapshot is state.run.snapshot()
+    assert state.cursor.tolist() == [0, 0]
+    assert state.frame.manifold.shape == (20 * 6, 20 * 8, 1)
+
+
+def test_the_manifolds_top_right_tile_is_the_decoded_top_right_code(state: ExplorerState):
+    last = ndtri(1 - 0.5 / 20)
+    expected = to_bytes(decode(state.frame.snapshot.vae, np.array([[last, last]], np.float32)))[0, 0]
+    assert np.abs(state.frame.manifold[:6, -8:, 0].astype(int) - expected).max() <= 1
+
+
+def test_other_sides_and_ranges_make_the_manifold_anew(state: ExplorerState):
+    state.manifold_side = 10
+    assert state.frame.manifold.shape == (60, 80, 1)
+    before = state.frame.manifold
+    state.manifold_range = "z"
+    assert state.frame.coordinates == "z"
+    assert (state.frame.manifold != before).any()
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2, 3, 50])
+def test_any_number_of_dimensions_has_a_manifold_and_a_cursor(latent_dim: int):
+    state = ExplorerState(make_run(latent_dim=latent_dim))
+    state.point_at(state.code_at(0.5, -0.5), "latent")
+    assert state.cursor.shape == (latent_dim,)
+    assert state.frame.manifold.shape == ((1 if latent_dim == 1 else 20) * 6, 160, 1)
+    assert state.in_plane(state.endpoints).shape == (2, 2)
+
+
+def test_other_axes_are_held_at_the_first_selected_example():
+    state = ExplorerState(make_run(latent_dim=4))
+    state.axes = (1, 3)
+    state.selection = [7, 2]
+    code = state.code_at(0.25, 0.5)
+    mu = state.frame.snapshot.mu[7]
+    assert code.tolist() == pytest.approx([mu[0], 0.25, mu[2], 0.5])
+
+
+def test_one_axis_cannot_be_chosen_twice():
+    state = ExplorerState(make_run(latent_dim=3))
+    state.axes = (2, 2)
+    assert state.axes == (2, 0)
+
+
+def test_the_nearest_example_is_the_one_with_the_nearest_mean(state: ExplorerState):
+    assert state.nearest_row(state.frame.snapshot.mu[11].astype(float)) == 11
+
+
+def test_placing_an_endpoint_moves_that_one(state: ExplorerState):
+    a = state.endpoints[0].copy()
+    state.place_endpoint(1, np.array([0.3, 0.4]))
+    assert state.endpoints.tolist() == [a.tolist(), [0.3, 0.4]]
+
+
+def test_another_run_begins_anew(state: ExplorerState):
+    state.selection = [1, 2, 3]
+    state.point_at(np.array([1.0, 1.0]))
+    state.run = make_run(latent_dim=3)
+    assert state.selection == []
+    assert state.cursor.tolist() == [0, 0, 0]
+    assert state.frame.snapshot is state.run.snapshot()
+
+
+def test_a_look_takes_the_newest_snapshot_and_tells_the_status(state: ExplorerState):
+    state.run.start()
+    state.run.wait()
+    look(state)
+    assert state.status == "finished"
+    assert state.frame.snapshot is state.run.snapshot()
+
+
+def test_a_failed_run_is_told_with_its_reason(state: ExplorerState, monkeypatch: pytest.MonkeyPatch):
+    def explode(*_args: object, **_kwargs: object) -> None:
+        raise RuntimeError("the decoder <b>broke</b>")
+
+    monkeypatch.setattr(state.run.model, "elbo", explode)
+    state.run.start()
+    state.run.wait()
+    look(state)
+    assert state.status == "failed"
+    assert "the decoder <b>broke</b>" in state.alert
