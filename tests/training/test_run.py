@@ -176,6 +176,19 @@ def test_a_training_that_was_paused_is_equal_to_the_bit_to_one_that_was_not(make
     assert agrees_with_an_uninterrupted_training(run, data, dropout=dropout)
 
 
+def test_the_time_of_a_pause_is_not_counted_as_training(make_run, monkeypatch):
+    run = make_run(steps=FOREVER)
+    skipped = []
+    monkeypatch.setattr(run._budget, "skip", skipped.append)
+    run.start()
+    run.pause()
+    assert not skipped
+    assert run.wait(0.05) == "paused"
+    run.resume()
+    assert len(skipped) == 1
+    assert skipped[0] >= 0.05
+
+
 def test_pause_has_no_effect_unless_running(make_run):
     run = make_run()
     run.pause()
@@ -551,10 +564,10 @@ def test_who_pauses_is_not_left_waiting_when_another_resumes_at_once(make_run):
     run = make_run(steps=FOREVER)
     run.start()
     for _ in range(50):
-        pauser = in_background(run.pause)
-        while run.status != "paused":
-            pass  # at once: before the pauser is awake
-        run.resume()
+        with run._changed:  # first in the queue: awake before the pauser
+            pauser = in_background(run.pause)
+            run._changed.wait_for(lambda: run.status == "paused", 30)
+            run.resume()
         assert ended(pauser)
 
 

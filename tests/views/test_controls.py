@@ -86,7 +86,7 @@ def test_a_path_must_be_given_and_must_exist(controls: ControlsView):
     with pytest.raises(FieldError, match="empty"):
         controls.make_run()
     controls.fields["path"].value = "/no/such/file.npz"
-    with pytest.raises(FileNotFoundError, match="/no/such/file.npz"):
+    with pytest.raises(FileNotFoundError, match=r"/no/such/file\.npz"):
         controls.make_run()
 
 

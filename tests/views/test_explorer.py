@@ -112,5 +112,5 @@ def test_names_of_classes_are_text_and_not_markup():
         np.zeros((20, 4, 4), np.uint8), ["<script>alert(1)</script>"] * 20, name="<img src=x>"
     )
     explorer = Explorer(make_run(dataset))
-    assert "<script>" not in explorer.cursor._words.object
+    assert "<script>" not in explorer.reconstructions._title.object
     assert "<img" not in explorer.status._line.object

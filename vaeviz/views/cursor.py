@@ -1,26 +1,25 @@
 """What lies under the cursor: the decoded image, the nearest real example, and its reconstruction."""
 
-import html
-
 import numpy as np
 import panel as pn
 from bokeh.models import ColumnDataSource, CustomJS, LinearColorMapper, Range1d
 from bokeh.plotting import figure as Figure
 
 from vaeviz.latent import decode
-from vaeviz.views.palette import GRAYS, MARK
+from vaeviz.views.palette import GRAYS, INK, MARK
 from vaeviz.views.pictures import glyph_picture, to_bytes
-from vaeviz.views.view import View, dress, text
+from vaeviz.views.view import View, dress
 
-GAP, SPACE = 0.1, 0.06
+GAP, SPACE, LINE = 0.1, 0.06, 0.085
 
 # The pictures keep their shape and are as large as the card allows.
 FIT_JS = """
 const w = fig.inner_width, h = fig.inner_height
 if (!(w > 0 && h > 0)) { return }
+const height = top - bottom
 const scale = Math.min(w / width, h / height)
 const across = w / scale, up = h / scale
-const x = width / 2 - 0.03, y = height / 2 - 0.03
+const x = width / 2 - 0.03, y = (top + bottom) / 2
 fig.x_range.setv({start: x - across / 2, end: x + across / 2})
 fig.y_range.setv({start: y - up / 2, end: y + up / 2})
 """
@@ -44,11 +43,11 @@ class CursorView(View):
         self._decoded, self._example, self._again = (
             ColumnDataSource(self._nothing(), name=name) for name in ("decoded", "example", "reconstruction")
         )
-        self._words = text(css=":host { margin: 0 12px 8px; font-size: 12px; line-height: 1.5; }")
+        self._words = ColumnDataSource({"x": [], "y": [], "words": []}, name="words")
         self._row: tuple | None = None
         self._shape = self.state.run.dataset.image_shape
         self._figure = pn.pane.Bokeh(self._make_figure(), sizing_mode="stretch_both", margin=0)
-        self._layout = self._card(pn.Column(self._figure, self._words, sizing_mode="stretch_both", margin=0))
+        self._layout = self._card(self._figure)
         self.state.param.watch(self._update, ["cursor", "frame"])
         self._update()
 
@@ -67,10 +66,11 @@ class CursorView(View):
             self._again: (1 + SPACE, 0, small, ratio * small),
         }
         across, top = 1 + SPACE + small, ratio + GAP
-        figure = Figure(x_range=Range1d(0, across), y_range=Range1d(0, top), tools="")
+        bottom = -2.4 * LINE
+        figure = Figure(x_range=Range1d(0, across), y_range=Range1d(bottom, top), tools="")
         dress(figure, "cursor")
         figure.update(toolbar_location=None, min_border=0)
-        fit = CustomJS(args={"fig": figure, "width": across + 0.06, "height": top + 0.06}, code=FIT_JS)
+        fit = CustomJS(args={"fig": figure, "width": across + 0.06, "bottom": bottom, "top": top}, code=FIT_JS)
         for name in ("inner_width", "inner_height"):
             figure.js_on_change(name, fit)
         figure.axis.visible = False
@@ -81,12 +81,14 @@ class CursorView(View):
                 figure.image("image", "x", "y", "dw", "dh", source=source, color_mapper=mapper)
             else:
                 figure.image_rgba("image", "x", "y", "dw", "dh", source=source)
-            outline = MARK if source is self._decoded else "#888888"
+            outline = MARK if source is self._decoded else INK
             figure.block([x], [y], [w], [h], fill_alpha=0, line_color=outline, line_width=1.5)
         captions = [(0, top - GAP * 0.6, "decoded here"), (1 + SPACE, top - GAP * 0.6, "nearest real one"),
                     (1 + SPACE, ratio * small + GAP * 0.4, "reconstructed")]  # fmt: skip
         for x, y, caption in captions:
-            figure.text([x], [y], text=[caption], text_font_size="12px", text_color="#888888", text_baseline="middle")
+            figure.text([x], [y], text=[caption], text_font_size="12px", text_color=INK, text_baseline="middle")
+        figure.text("x", "y", text="words", source=self._words, text_font_size="13px", text_color=INK,
+                    text_baseline="middle")  # fmt: skip
         return figure
 
     def _show(self, source: ColumnDataSource, picture: np.ndarray) -> None:
@@ -115,5 +117,6 @@ class CursorView(View):
             self._show(self._example, example / 255 if example.dtype == np.uint8 else example)
             self._show(self._again, pictures[1])
         shown = list(state.plane_axes)
-        code = ", ".join(f"z{axis + 1} = {state.cursor[axis]:+.2f}" for axis in shown)
-        self._words.object = f"<div>{code}<br>nearest: <b>{html.escape(state.label_of(row))}</b></div>"
+        code = "   ".join(f"z{axis + 1} = {state.cursor[axis]:+.2f}" for axis in shown).replace("-", "−")
+        words = [code, f"nearest: {state.label_of(row)}"]
+        self._words.data = {"x": [0, 0], "y": [-LINE * 0.8, -LINE * 1.9], "words": words}

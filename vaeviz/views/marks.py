@@ -101,7 +101,8 @@ class Marks:
         data = {"x": points[:, 0].tolist(), "y": points[:, 1].tolist()}
         if source is self.ends:
             data["name"] = ["A", "B"][: len(points)]
-        source.data = data
+        if data["x"] or source.data["x"]:  # a hidden mark that stays hidden is not sent
+            source.data = data
 
     def _on_pan_start(self, event: PanStart) -> None:
         x_range, y_range = self.figure.x_range, self.figure.y_range

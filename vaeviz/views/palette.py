@@ -18,6 +18,9 @@ VALIDATION = "#e76300"
 MARK = "#e91e63"
 """Cursor, endpoints and path: one colour that no class has."""
 
+INK = "#888888"
+"""Words and outlines inside plots: readable on light and on dark."""
+
 GRAYS = tuple(f"#{i:02x}{i:02x}{i:02x}" for i in range(256))
 
 

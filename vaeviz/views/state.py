@@ -123,7 +123,8 @@ class ExplorerState(param.Parameterized):
         if run is not self.run:
             return
         start = time.perf_counter()
-        self.frame = frame
+        with pn.io.hold():
+            self.frame = frame
         now = time.perf_counter()
         self._cost = seconds + now - start
         self.views_share = min(1.0, self._cost / max(now - self._shown_at, self._cost))
@@ -235,13 +236,15 @@ class ExplorerState(param.Parameterized):
 
     def point_at(self, code: Float[np.ndarray, " L"], plane: str = "") -> None:
         """Point at a code, in the view of that name."""
-        self.param.update(cursor=code, cursor_plane=plane)
+        with pn.io.hold():  # all marks and images in one message
+            self.param.update(cursor=code, cursor_plane=plane)
 
     def place_endpoint(self, which: int, code: Float[np.ndarray, " L"], plane: str = "") -> None:
         """Put endpoint A (0) or B (1) at a code; the view of that name draws it itself."""
         endpoints = self.endpoints.copy()
         endpoints[which] = code
-        self.param.update(endpoints=endpoints, endpoints_plane=plane)
+        with pn.io.hold():
+            self.param.update(endpoints=endpoints, endpoints_plane=plane)
 
     # Words
 
