@@ -1,6 +1,6 @@
 """The geometry of the code: the prior's grid, embedding and decoding, and paths between points."""
 
-from vaeviz.latent.coding import Embedding, ExampleElbo, decode, embed, per_example_elbo
+from vaeviz.latent.coding import Embedding, ExampleElbo, decode, embed, one_thread, per_example_elbo
 from vaeviz.latent.grid import linear_ticks, manifold_codes, percentile_grid, prior_ticks, tile, to_u, to_z
 from vaeviz.latent.paths import linear_path, path, spherical_path
 
@@ -12,6 +12,7 @@ __all__ = [
     "linear_path",
     "linear_ticks",
     "manifold_codes",
+    "one_thread",
     "path",
     "per_example_elbo",
     "percentile_grid",

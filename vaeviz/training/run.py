@@ -1,8 +1,6 @@
 """A training that goes on in a thread of its own, whoever watches: the one place that knows threads."""
 
-import os
 import secrets
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,9 +16,6 @@ from vaeviz.training.loop import SnapshotTaker, check_fit, train
 from vaeviz.training.pace import SnapshotBudget, Speed
 
 Status = Literal["ready", "running", "paused", "finished", "stopped", "failed"]
-
-NICENESS = 10
-"""Of the training thread, on Linux: it gets all the time that nobody else wants."""
 
 
 @runtime_checkable
@@ -214,8 +209,6 @@ class TrainingRun:
     # The thread
 
     def _drain(self) -> None:
-        if sys.platform == "linux":  # there, a thread has a priority of its own: the hand goes first, when it moves
-            os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
         try:
             ended = self._train()
         except BaseException as error:  # whatever ended it is shown; nobody may wait forever for a thread that is gone

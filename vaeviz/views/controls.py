@@ -63,7 +63,7 @@ class ControlsView(View):
             "family": _group(["dense", "convolutional"], "convolutional" if "channels" in model else "dense"),
             "hidden_sizes": _entry("Hidden sizes", ", ".join(map(str, sizes)), description=HIDDEN_SIZES),
             "channels": _entry("Channels, then hidden size", ", ".join(map(str, channels)), description=CHANNELS),
-            "latent_dim": _entry("Latent dimensions", str(run.snapshot().mu.shape[1])),
+            "latent_dim": _entry("Latent dimensions", str(run.snapshot().vae.latent_dim)),
             "dropout": _entry("Dropout", str(model.get("dropout", 0.0)), description=DROPOUT),
             "beta": _entry("β, weight of the KL", f"{config.beta:g}"),
             "learning_rate": _entry("Learning rate", f"{config.learning_rate:g}"),

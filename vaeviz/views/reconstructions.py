@@ -79,12 +79,14 @@ class ReconstructionView(View):
         figure.yaxis.major_label_overrides = {i + 0.5: name for i, name in enumerate(ROWS)}
         figure.yaxis.axis_label = None
         figure.xaxis.axis_label = None
+        figure.xaxis.ticker = FixedTicker(ticks=[])
         self._label_columns(figure)
 
     def _label_columns(self, figure) -> None:
-        rows = self.rows
-        figure.xaxis.ticker = FixedTicker(ticks=[i + 0.5 for i in range(len(rows))])
-        figure.xaxis.major_label_overrides = {i + 0.5: self.state.label_of(row) for i, row in enumerate(rows)}
+        labels = [self.state.label_of(row) for row in self.rows]
+        # The ticker itself stays: a new model would have the document search all of its models, for 100 ms.
+        figure.xaxis.ticker.ticks = [i + 0.5 for i in range(len(labels))]
+        figure.xaxis.major_label_overrides = {i + 0.5: label for i, label in enumerate(labels)}
 
     def _update(self, *_) -> None:
         self._update_run()

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -10,19 +11,23 @@ import panel as pn
 import param
 from jaxtyping import Float, UInt8
 
-from vaeviz.latent import decode, linear_ticks, manifold_codes, prior_ticks
+from vaeviz.latent import decode, linear_ticks, manifold_codes, one_thread, prior_ticks
 from vaeviz.training import Run, Snapshot
 from vaeviz.views.pictures import mosaic
 from vaeviz.views.planes import Coordinates
 
-PERIOD_MS = 150
-"""Milliseconds between two looks at the run."""
+PERIOD_MS = 360
+"""Milliseconds between two looks at the run: each has curves drawn longer and words written anew."""
 
 WATCHING_SHARE = 0.12
 """Share of the wall time that showing new snapshots may take on this document's server."""
 
-SHORTEST_REFRESH, LONGEST_REFRESH = 0.4, 3.0
+SHORTEST_REFRESH, LONGEST_REFRESH = 0.3, 3.0
 """Seconds between two snapshots on the screen, at least and at most."""
+
+HAND_RESTS, HAND_WAITS = 0.5, 6.0
+"""While the hand moves, the picture stands still, so that it is under the hand at once: a new snapshot comes when the
+hand has rested for so many seconds, or after so many all the same."""
 
 
 class Frame(NamedTuple):
@@ -70,6 +75,7 @@ class ExplorerState(param.Parameterized):
         self._refreshing = False
         self._stale = False
         self._shown_at = -np.inf
+        self._touched_at = -np.inf
         self._cost = 0.0
         self._callback = None
         self._task: asyncio.Task | None = None
@@ -98,10 +104,12 @@ class ExplorerState(param.Parameterized):
             self.status = self.run.status
             if self.run.error is not None:
                 self.alert = f"Training failed. {self.run.error}"
-        self.tick += 1
+        with pn.io.hold():
+            self.tick += 1
         moved = self.run.snapshot() is not self.frame.snapshot
+        now = time.perf_counter()
         pause = min(max(SHORTEST_REFRESH, self._cost / WATCHING_SHARE), LONGEST_REFRESH)
-        resting = time.perf_counter() - self._shown_at < pause
+        resting = now - self._shown_at < (HAND_WAITS if now - self._touched_at < HAND_RESTS else pause)
         if self._refreshing or not (self._stale or (moved and not (resting and self.status == "running"))):
             return
         self._refreshing, self._stale = True, False
@@ -111,7 +119,7 @@ class ExplorerState(param.Parameterized):
     async def _refresh(self) -> None:
         run, start = self.run, time.perf_counter()
         try:
-            frame = await asyncio.to_thread(self._make_frame, run.snapshot())
+            frame = await asyncio.to_thread(self._make_frame_beside_training, run.snapshot())
         except Exception:
             self._refreshing = False
             self.schedule(lambda: self._warn(error))
@@ -141,7 +149,7 @@ class ExplorerState(param.Parameterized):
 
     @param.depends("run", watch=True)
     def _begin_anew(self) -> None:
-        latent_dim = self.run.snapshot().mu.shape[1]
+        latent_dim = self.run.snapshot().vae.latent_dim
         with param.parameterized.batch_call_watchers(self):
             self.param.update(
                 axes=(0, min(1, latent_dim - 1)),
@@ -185,12 +193,16 @@ class ExplorerState(param.Parameterized):
             ends[:, 1] = -0.8, 0.8
         return ends
 
+    def _make_frame_beside_training(self, snapshot: Snapshot) -> Frame:
+        with one_thread() if self.run.status == "running" else nullcontext():
+            return self._make_frame(snapshot)
+
     def _make_frame(self, snapshot: Snapshot) -> Frame:
         """Embed the examples and decode the manifold; nothing of the document is touched, so any thread may."""
         axes, side = self.plane_axes, self.manifold_side
         inverse_cdf = self.manifold_range == "u"
         ticks = prior_ticks(side) if inverse_cdf else linear_ticks(side, self.manifold_limit)
-        latent_dim = snapshot.mu.shape[1]
+        latent_dim = snapshot.vae.latent_dim
         flat = latent_dim == 1
         codes = manifold_codes(
             ticks, None if flat else ticks, latent_dim=latent_dim, axes=axes, base=self.base(snapshot)
@@ -203,19 +215,19 @@ class ExplorerState(param.Parameterized):
     @property
     def latent_dim(self) -> int:
         """Dimensions of the code, L."""
-        return self.run.snapshot().mu.shape[1] if self.frame is None else self.frame.snapshot.mu.shape[1]
+        return self.run.snapshot().vae.latent_dim if self.frame is None else self.frame.snapshot.vae.latent_dim
 
     @property
     def plane_axes(self) -> tuple[int, ...]:
         """The axes that the planes show: two, or one if the code has no more."""
-        return self.axes if self.run.snapshot().mu.shape[1] > 1 else (0,)
+        return self.axes if self.run.snapshot().vae.latent_dim > 1 else (0,)
 
     def base(self, snapshot: Snapshot | None = None) -> Float[np.ndarray, " L"]:
         """Return the code that holds the other axes: the first selected example's, or 0."""
         snapshot = snapshot or self.frame.snapshot
         if self.selection and self.selection[0] < len(snapshot.mu):
             return snapshot.mu[self.selection[0]].astype(float)
-        return np.zeros(snapshot.mu.shape[1])
+        return np.zeros(snapshot.vae.latent_dim)
 
     def code_at(self, x: float, y: float) -> Float[np.ndarray, " L"]:
         """Return the code at a point (in z) of the planes."""
@@ -236,6 +248,7 @@ class ExplorerState(param.Parameterized):
 
     def point_at(self, code: Float[np.ndarray, " L"], plane: str = "") -> None:
         """Point at a code, in the view of that name."""
+        self._touched_at = time.perf_counter()
         with pn.io.hold():  # all marks and images in one message
             self.param.update(cursor=code, cursor_plane=plane)
 
@@ -243,6 +256,7 @@ class ExplorerState(param.Parameterized):
         """Put endpoint A (0) or B (1) at a code; the view of that name draws it itself."""
         endpoints = self.endpoints.copy()
         endpoints[which] = code
+        self._touched_at = time.perf_counter()
         with pn.io.hold():
             self.param.update(endpoints=endpoints, endpoints_plane=plane)
 
