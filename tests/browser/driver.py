@@ -122,6 +122,10 @@ class Window:
         self.page.wait_for_function("probe.figure('latent') && Bokeh.index.find_one(probe.figure('latent'))")
         return self
 
+    def address(self) -> str:
+        """Return the address that the browser shows."""
+        return self.page.evaluate("location.href")
+
     def click(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
 

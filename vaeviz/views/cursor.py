@@ -73,8 +73,8 @@ class CursorView(View):
         fit = CustomJS(args={"fig": figure, "width": across + 0.06, "bottom": bottom, "top": top}, code=FIT_JS)
         for name in ("inner_width", "inner_height"):
             figure.js_on_change(name, fit)
-        figure.axis.visible = False
-        figure.grid.visible = False
+        # No axes at all: hidden ones would be measured with each image.
+        figure.update(below=[], left=[], center=[])
         for source, (x, y, w, h) in self._boxes.items():
             if channels == 1:
                 mapper = LinearColorMapper(palette=GRAYS, low=0, high=255)
