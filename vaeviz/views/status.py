@@ -74,8 +74,6 @@ class StatusView(View):
 
     def _update_alert(self, *_) -> None:
         if self.state.alert:
-            # Escaped twice: the alert undoes it once, and then takes what it has for HTML.
-            words = html.escape(html.escape(self.state.alert))
-            self._alert.param.update(object=words, closed=False, visible=True)
+            self._alert.param.update(object=html.escape(self.state.alert), closed=False, visible=True)
         else:
             self._alert.visible = False
