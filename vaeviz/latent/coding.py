@@ -14,7 +14,6 @@ from torch import Tensor
 
 from vaeviz.models import VAE, bernoulli_reconstruction, gaussian_kl
 
-
 FEW = 64
 """So many rows, or fewer, are computed with one thread."""
 
