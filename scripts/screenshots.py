@@ -32,10 +32,12 @@ def main() -> None:
         window.page.screenshot(path=IMAGES / "explorer-light.png")
         window.page.locator(".MuiAppBar-root button").last.click()
         window.click("u = Φ(z)")
+        window.until(lambda: window.page.evaluate("probe.figure('latent').y_range.end") == 1, "the axes are u")
         window.page.evaluate(
             "probe.figure('latent').toolbar.tools.find((t) => t.type === 'LassoSelectTool').active = true"
         )
         window.drag("latent", (0.1, 0.1), (0.45, 0.1), (0.45, 0.45), (0.1, 0.45), (0.1, 0.1))
+        window.until(lambda: window.page.evaluate("probe.source('latent', 'examples').selected.indices.length"), "some")
         window.hover("latent", 0.5, 0.6)
         window.page.wait_for_timeout(1500)
         window.page.screenshot(path=IMAGES / "explorer-dark.png")

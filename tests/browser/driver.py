@@ -18,7 +18,7 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
     " --no-first-run"
 )
-DEADLINE = 20.0
+DEADLINE = 45.0
 
 # What the tests ask of Bokeh's models in the page.
 PROBE_JS = """

@@ -90,3 +90,22 @@ def test_a_failed_run_is_told_with_its_reason(state: ExplorerState, monkeypatch:
     look(state)
     assert state.status == "failed"
     assert "the decoder <b>broke</b>" in state.alert
+
+
+def test_a_snapshot_that_cannot_be_shown_is_told_once_and_the_last_one_stays(
+    state: ExplorerState, monkeypatch: pytest.MonkeyPatch
+):
+    shown = state.frame
+
+    def explode(_snapshot: object) -> None:
+        raise RuntimeError("no picture")
+
+    monkeypatch.setattr(state, "_make_frame", explode)
+    state.run.start()
+    state.run.wait()
+    look(state)
+    assert "no picture" in state.alert
+    assert state.frame is shown
+    state.alert = ""
+    look(state)
+    assert state.alert == ""

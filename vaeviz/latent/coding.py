@@ -44,7 +44,7 @@ class ExampleElbo(NamedTuple):
         KL(q(z | x) || N(0, I)) of each latent dimension.
     """
 
-    reconstruction: Float[np.ndarray, "N"]
+    reconstruction: Float[np.ndarray, " N"]
     kl: Float[np.ndarray, "N L"]
 
 
@@ -150,7 +150,7 @@ def one_thread() -> Iterator[None]:
 
 def _through(
     vae: VAE, rows: Tensor, batch_size: int, step: Callable[[Tensor], Sequence[Tensor]]
-) -> list[Float[np.ndarray, "N *shape"]]:
+) -> list[Float[np.ndarray, " N *shape"]]:
     """Run rows through a step of the VAE in batches, and return each of its results as one float32 array."""
     if vae.training:
         raise ValueError("the VAE is in training mode; call vae.eval() first")
@@ -165,6 +165,6 @@ def _through(
         return [torch.cat(parts).float().cpu().numpy() for parts in zip(*batches, strict=True)]
 
 
-def _read_only(array: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+def _read_only(array: Float[np.ndarray, " *shape"]) -> Float[np.ndarray, " *shape"]:
     array.setflags(write=False)
     return array

@@ -13,7 +13,7 @@ from scipy.special import ndtr, ndtri
 _SMALLEST_TAIL = 1e-12  # |z| = 7.03: farther out, z is no longer told by u in double precision
 
 
-def percentile_grid(n: int) -> Float[np.ndarray, "n"]:
+def percentile_grid(n: int) -> Float[np.ndarray, " n"]:
     """Midpoints (i + 0.5) / n of n equal shares of the prior.
 
     Midpoints, because the ends 0 and 1 lie at infinity: the outermost tile stands for the outermost share instead.
@@ -38,7 +38,7 @@ def percentile_grid(n: int) -> Float[np.ndarray, "n"]:
     return (np.arange(n) + 0.5) / n
 
 
-def prior_ticks(n: int) -> Float[np.ndarray, "n"]:
+def prior_ticks(n: int) -> Float[np.ndarray, " n"]:
     """Codes at the midpoints of n equally probable shares of N(0, 1): the inverse CDF of `percentile_grid`.
 
     Parameters
@@ -63,7 +63,7 @@ def prior_ticks(n: int) -> Float[np.ndarray, "n"]:
     return np.asarray(ndtri(percentile_grid(n)))
 
 
-def linear_ticks(n: int, limit: float) -> Float[np.ndarray, "n"]:
+def linear_ticks(n: int, limit: float) -> Float[np.ndarray, " n"]:
     """Midpoints of n cells of equal width that together cover [-limit, limit].
 
     Parameters
@@ -88,12 +88,12 @@ def linear_ticks(n: int, limit: float) -> Float[np.ndarray, "n"]:
     return (2 * percentile_grid(n) - 1) * limit
 
 
-def to_u(z: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+def to_u(z: Float[np.ndarray, " *shape"]) -> Float[np.ndarray, " *shape"]:
     """Percentiles of codes under the prior: u = Φ(z), in [0, 1], of the same shape."""
     return np.asarray(ndtr(z))
 
 
-def to_z(u: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+def to_z(u: Float[np.ndarray, " *shape"]) -> Float[np.ndarray, " *shape"]:
     """Codes at percentiles of the prior: z = Φ⁻¹(u), of the same shape.
 
     u is clipped to [1e-12, 1 - 1e-12], so that every u, also 0 and 1, has a finite code (|z| at most 7.04).
@@ -113,12 +113,12 @@ def to_z(u: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
 
 
 def manifold_codes(
-    ticks_x: Float[np.ndarray, "nx"],
-    ticks_y: Float[np.ndarray, "ny"] | None,
+    ticks_x: Float[np.ndarray, " nx"],
+    ticks_y: Float[np.ndarray, " ny"] | None,
     *,
     latent_dim: int,
     axes: Sequence[int] = (0, 1),
-    base: Float[np.ndarray, "L"] | None = None,
+    base: Float[np.ndarray, " L"] | None = None,
 ) -> Float[np.ndarray, "tiles L"]:
     """Codes of a grid over two axes of the latent space (or a strip along one), in image order.
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 _PARALLEL = 1e-7  # sine of the angle below which two directions span no plane to turn in
 
 
-def linear_path(a: Float[np.ndarray, "L"], b: Float[np.ndarray, "L"], n: int) -> Float[np.ndarray, "n L"]:
+def linear_path(a: Float[np.ndarray, " L"], b: Float[np.ndarray, " L"], n: int) -> Float[np.ndarray, "n L"]:
     """Points at equal distances on the straight line from a to b.
 
     Parameters
@@ -34,7 +34,7 @@ def linear_path(a: Float[np.ndarray, "L"], b: Float[np.ndarray, "L"], n: int) ->
     return line
 
 
-def spherical_path(a: Float[np.ndarray, "L"], b: Float[np.ndarray, "L"], n: int) -> Float[np.ndarray, "n L"]:
+def spherical_path(a: Float[np.ndarray, " L"], b: Float[np.ndarray, " L"], n: int) -> Float[np.ndarray, "n L"]:
     """Points at equal angles on the arc from a to b around the origin, the distance to the origin changing evenly.
 
     In many dimensions the prior's mass lies near a sphere, and a straight line cuts through the empty inside.
@@ -80,7 +80,7 @@ def spherical_path(a: Float[np.ndarray, "L"], b: Float[np.ndarray, "L"], n: int)
 
 
 def path(
-    a: Float[np.ndarray, "L"], b: Float[np.ndarray, "L"], n: int, kind: Literal["linear", "spherical"] = "linear"
+    a: Float[np.ndarray, " L"], b: Float[np.ndarray, " L"], n: int, kind: Literal["linear", "spherical"] = "linear"
 ) -> Float[np.ndarray, "n L"]:
     """Path of n points from a to b, of the kind that is named.
 
@@ -111,8 +111,8 @@ def path(
 
 
 def _checked(
-    a: Float[np.ndarray, "L"], b: Float[np.ndarray, "L"], n: int
-) -> tuple[Float[np.ndarray, "L"], Float[np.ndarray, "L"]]:
+    a: Float[np.ndarray, " L"], b: Float[np.ndarray, " L"], n: int
+) -> tuple[Float[np.ndarray, " L"], Float[np.ndarray, " L"]]:
     if np.ndim(a) != 1 or np.shape(a) != np.shape(b):
         raise ValueError(f"the ends have shapes {np.shape(a)} and {np.shape(b)}; expected two codes of one length")
     if n < 2:

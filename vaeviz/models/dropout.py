@@ -36,7 +36,7 @@ class Dropout(nn.Module):
         self.p = p
         self.generator = generator
 
-    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    def forward(self, x: Float[Tensor, " *shape"]) -> Float[Tensor, " *shape"]:
         """Drop values in training; in eval mode, or with p = 0, return the input itself."""
         if not self.training or self.p == 0:
             return x

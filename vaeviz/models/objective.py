@@ -37,7 +37,7 @@ class Elbo(NamedTuple):
     """
 
     loss: Float[Tensor, ""]
-    reconstruction: Float[Tensor, "B"]
+    reconstruction: Float[Tensor, " B"]
     kl: Float[Tensor, "B L"]
 
 
@@ -90,7 +90,7 @@ def gaussian_kl(posterior: Posterior) -> Float[Tensor, "B L"]:
     return (mu.square() + logvar.expm1() - logvar) / 2  # expm1 keeps the digits where sigma is nearly 1
 
 
-def bernoulli_reconstruction(logits: Float[Tensor, "B C H W"], x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B"]:
+def bernoulli_reconstruction(logits: Float[Tensor, "B C H W"], x: Float[Tensor, "B C H W"]) -> Float[Tensor, " B"]:
     """Cross-entropy -log p(x | z) of Bernoulli pixels, summed over pixels and channels.
 
     Computed from logits, so that nothing is clipped, and in float32 or wider, also when the logits are bfloat16.

@@ -9,7 +9,7 @@ GAP = 1
 """Pixels between the images of a strip."""
 
 
-def to_bytes(probabilities: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
+def to_bytes(probabilities: Float[np.ndarray, " *shape"]) -> UInt8[np.ndarray, " *shape"]:
     """Return values in [0, 1] as bytes in [0, 255]."""
     return (probabilities * 255 + 0.5).astype(np.uint8)
 

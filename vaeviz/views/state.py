@@ -73,6 +73,7 @@ class ExplorerState(param.Parameterized):
     def __init__(self, run: Run, **params) -> None:
         super().__init__(run=run, **params)
         self._refreshing = False
+        self._unshowable: Snapshot | None = None
         self._stale = False
         self._shown_at = -np.inf
         self._touched_at = -np.inf
@@ -106,7 +107,7 @@ class ExplorerState(param.Parameterized):
                 self.alert = f"Training failed. {self.run.error}"
         with pn.io.hold():
             self.tick += 1
-        moved = self.run.snapshot() is not self.frame.snapshot
+        moved = self.run.snapshot() not in (self.frame.snapshot, self._unshowable)
         now = time.perf_counter()
         pause = min(max(SHORTEST_REFRESH, self._cost / WATCHING_SHARE), LONGEST_REFRESH)
         resting = now - self._shown_at < (HAND_WAITS if now - self._touched_at < HAND_RESTS else pause)
@@ -117,14 +118,14 @@ class ExplorerState(param.Parameterized):
         self._task = asyncio.get_running_loop().create_task(self._refresh())
 
     async def _refresh(self) -> None:
-        run, start = self.run, time.perf_counter()
+        run, snapshot, start = self.run, self.run.snapshot(), time.perf_counter()
         try:
-            frame = await asyncio.to_thread(self._make_frame_beside_training, run.snapshot())
-        except Exception:
-            self._refreshing = False
-            self.schedule(lambda: self._warn(error))
-            raise
-        self.schedule(lambda: self._show(run, frame, time.perf_counter() - start))
+            frame = await asyncio.to_thread(self._make_frame_beside_training, snapshot)
+        except Exception as error:  # a model of the person's own may fail where ours would not: tell it, and go on
+            reason = f"The snapshot of step {snapshot.step:,} can't be shown: {error}"
+            self.schedule(lambda: self._give_up(snapshot, reason))
+        else:
+            self.schedule(lambda: self._show(run, frame, time.perf_counter() - start))
 
     def _show(self, run: Run, frame: Frame, seconds: float) -> None:
         self._refreshing = False
@@ -142,8 +143,9 @@ class ExplorerState(param.Parameterized):
         """Do this soon, while the document may be changed: what goes on after an `await` may not change it itself."""
         pn.state.execute(action, schedule=True)
 
-    def _warn(self, error: Exception) -> None:
-        self.alert = f"This snapshot can't be shown: {error}"
+    def _give_up(self, snapshot: Snapshot, reason: str) -> None:
+        self._refreshing, self._unshowable = False, snapshot
+        self.alert = reason
 
     # What follows from what a person does
 
