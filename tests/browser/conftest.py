@@ -8,13 +8,13 @@ from playwright.sync_api import Browser
 from tests.browser.driver import EXPLORER, Window, chromium, served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def explorer_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of the explorer, served once for all tests."""
     with served(EXPLORER, tmp_path_factory.mktemp("server") / "explorer.log") as address:

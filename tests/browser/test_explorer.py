@@ -134,7 +134,7 @@ def test_changing_beta_and_reset_begins_anew(window: Window):
     window.until_status("ready")
     window.until(lambda: window.address() != address, "the address names the new run")
     window.until(lambda: window.step() == 0, "it begins at step 0")
-    assert window.column("loss", "train", "x") == []
+    window.until(lambda: window.column("loss", "train", "x") == [], "the loss is empty")
     window.click("Train")
     window.until(lambda: window.step() > 5, "the new run trains")
 

@@ -1,6 +1,7 @@
 """Small runs for the views to look at."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -31,7 +32,8 @@ def look(state: ExplorerState) -> None:
         if state._task is not None:
             await state._task
 
-    asyncio.run(once())
+    with ThreadPoolExecutor(1) as elsewhere:  # a loop of its own, whatever runs in this thread
+        elsewhere.submit(asyncio.run, once()).result()
 
 
 @pytest.fixture
