@@ -114,3 +114,16 @@ def test_names_of_classes_are_text_and_not_markup():
     explorer = Explorer(make_run(dataset))
     assert "<script>" not in explorer.reconstructions._title.object
     assert "<img" not in explorer.status._line.object
+
+
+def test_axes_are_chosen_where_there_are_more_than_two():
+    explorer = Explorer(make_run(latent_dim=4))
+    assert explorer.latent._across.visible
+    explorer.latent._up.value = 3
+    assert explorer.state.axes == (0, 3)
+    explorer.latent._across.value = 3  # the same twice: the other gives way
+    assert explorer.state.axes == (3, 0)
+    assert (explorer.latent._across.value, explorer.latent._up.value) == (3, 0)
+    explorer.state.run = make_run(latent_dim=2)
+    assert not explorer.latent._across.visible
+    assert explorer.state.axes == (0, 1)

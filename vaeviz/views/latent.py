@@ -11,7 +11,7 @@ from vaeviz.views.palette import NUMBERS, class_colors
 from vaeviz.views.plane import OPTIONS, PlaneView
 from vaeviz.views.planes import Coordinates, from_z
 from vaeviz.views.plots import picture_plot, scatter_plot
-from vaeviz.views.view import choice, plot_pane, switch
+from vaeviz.views.view import COMPACT, choice, plot_pane, switch
 
 LEGEND_CSS = """
 :host { display: flex; flex-wrap: wrap; justify-content: center; gap: 2px; padding: 0 8px 6px; min-height: 26px; }
@@ -46,9 +46,17 @@ class LatentView(PlaneView):
         self._axes = switch(self.state.param.coordinates, options={"z": "z", "u = Φ(z)": "u"})
         self._color_by = choice(self.param.color_by, 76)
         self._extent = choice(self.param.extent, 68)
+        self._across, self._up = (
+            pmui.Select(size="small", margin=0, sx=COMPACT, width=64, description=f"The latent axis {way}")
+            for way in ("across", "up")
+        )
+        for menu in (self._across, self._up):
+            menu.param.watch(self._on_axes, "value")
         self._legend = pn.FlexBox(stylesheets=[LEGEND_CSS], margin=0)
         self._layout = self._card(
             pn.Column(self._figure, self._legend, sizing_mode="stretch_both", margin=0),
+            self._across,
+            self._up,
             self._color_by,
             self._extent,
             self._axes,
@@ -57,7 +65,9 @@ class LatentView(PlaneView):
         self.state.param.watch(self._update_selection, "selection")
         self.state.param.watch(self._update_coordinates, ["coordinates", "axes"])
         self.state.param.watch(self._update_legend, "run")
+        self.state.param.watch(self._update_axes, ["run", "axes"])
         self._update_legend()
+        self._update_axes()
 
     @property
     def plane_coordinates(self) -> Coordinates:
@@ -80,6 +90,10 @@ class LatentView(PlaneView):
 
     def _on_select(self, attr: str, old: list[int], new: list[int]) -> None:
         self.state.selection = list(new)
+
+    def _on_axes(self, _) -> None:
+        if self._across.value is not None and self._up.value is not None:
+            self.state.axes = (self._across.value, self._up.value)
 
     def _on_class(self, number: int, shown: bool) -> None:
         self.hidden_classes = sorted(set(self.hidden_classes) ^ {number})
@@ -158,6 +172,14 @@ class LatentView(PlaneView):
         for source in self._dots.sources:
             if list(source.selected.indices) != self.state.selection:
                 source.selected.indices = list(self.state.selection)
+
+    def _update_axes(self, *_) -> None:
+        """Offer the axes where there are more than the planes show."""
+        names = {f"z{axis + 1}": axis for axis in range(self.state.latent_dim)}
+        for menu, axis in zip((self._across, self._up), self.state.axes, strict=True):
+            menu.visible = len(names) > 2
+            if menu.options != names or menu.value != axis:
+                menu.param.update(options=names, value=axis)
 
     def _update_legend(self, *_) -> None:
         names = self.state.run.dataset.class_names
