@@ -1,12 +1,24 @@
 """The geometry of the code: the prior's grid, embedding and decoding, and paths between points."""
 
 from vaeviz.latent.coding import Embedding, ExampleElbo, decode, embed, one_thread, per_example_elbo
-from vaeviz.latent.grid import linear_ticks, manifold_codes, percentile_grid, prior_ticks, tile, to_u, to_z
+from vaeviz.latent.grid import (
+    linear_ticks,
+    manifold_codes,
+    percentile_grid,
+    plane_codes,
+    prior_ticks,
+    tile,
+    to_u,
+    to_z,
+)
 from vaeviz.latent.paths import linear_path, path, spherical_path
+from vaeviz.latent.plane import Plane, axes_plane, principal_plane
 
 __all__ = [
     "Embedding",
     "ExampleElbo",
+    "Plane",
+    "axes_plane",
     "decode",
     "embed",
     "linear_path",
@@ -16,6 +28,8 @@ __all__ = [
     "path",
     "per_example_elbo",
     "percentile_grid",
+    "plane_codes",
+    "principal_plane",
     "prior_ticks",
     "spherical_path",
     "tile",

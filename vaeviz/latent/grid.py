@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.special import ndtr, ndtri
 
+from vaeviz.latent.plane import Plane, axes_plane
+
 _SMALLEST_TAIL = 1e-12  # |z| = 7.03: farther out, z is no longer told by u in double precision
 
 
@@ -145,21 +147,54 @@ def manifold_codes(
     ValueError
         If ticks are missing or do not increase, axes are equal or out of range, or base is not (L,).
     """
+    rows = 1 if ticks_y is None else 2
+    if len(axes) != rows:
+        raise ValueError(f"axes={tuple(axes)!r}: needs one axis for each of the {rows} given rows of ticks")
+    return plane_codes(axes_plane(axes, latent_dim), ticks_x, ticks_y, base)
+
+
+def plane_codes(
+    plane: Plane,
+    ticks_x: Float[np.ndarray, " nx"],
+    ticks_y: Float[np.ndarray, " ny"] | None,
+    base: Float[np.ndarray, " L"] | None = None,
+) -> Float[np.ndarray, "tiles L"]:
+    """Codes of a grid over a plane of the latent space (or a strip along a line), in image order.
+
+    Parameters
+    ----------
+    plane : Plane
+        Of two directions, or of one for a strip.
+    ticks_x : ndarray, shape (nx,)
+        z across, increasing.
+    ticks_y : ndarray, shape (ny,), or None
+        z up, increasing; None for a strip.
+    base : ndarray, shape (L,), optional
+        The code that all tiles share but for its part in the plane; the prior's mean, 0, if left out.
+
+    Returns
+    -------
+    ndarray, shape (ny * nx, L)
+        Row by row: the first row of tiles is the top one, with the largest z up. Float64.
+
+    Raises
+    ------
+    ValueError
+        If ticks are missing or do not increase, their rows are not as many as the plane's directions, or base is
+        not (L,).
+    """
     ticks = [ticks_x] if ticks_y is None else [ticks_x, ticks_y]
-    if len(axes) != len(ticks):
-        raise ValueError(f"axes={tuple(axes)!r}: needs one axis for each of the {len(ticks)} given rows of ticks")
-    if len(set(axes)) != len(axes) or not all(0 <= axis < latent_dim for axis in axes):
-        raise ValueError(f"axes={tuple(axes)!r}: must be distinct whole numbers from 0 to {latent_dim - 1}")
+    if len(plane.basis) != len(ticks):
+        raise ValueError(f"{len(ticks)} rows of ticks are given for a plane of {len(plane.basis)} directions")
     for name, row in zip(("ticks_x", "ticks_y"), ticks, strict=False):
         if row.ndim != 1 or row.size < 1 or not (np.diff(row) > 0).all():
             raise ValueError(f"{name} of shape {row.shape}: must be at least 1 tick, in increasing order")
-    if base is not None and base.shape != (latent_dim,):
-        raise ValueError(f"base has shape {base.shape}; expected ({latent_dim},)")
+    if base is not None and base.shape != (plane.latent_dim,):
+        raise ValueError(f"base has shape {base.shape}; expected ({plane.latent_dim},)")
 
     mesh = np.meshgrid(*(ticks if ticks_y is None else [ticks_x, ticks_y[::-1]]))  # each (ny, nx), top row first
-    codes = np.tile(np.zeros(latent_dim) if base is None else np.float64(base), (mesh[0].size, 1))
-    codes[:, list(axes)] = np.stack([values.ravel() for values in mesh], axis=1)
-    return codes
+    points = np.stack([values.ravel() for values in mesh], axis=1)
+    return plane.lift(points, np.zeros(plane.latent_dim) if base is None else base)
 
 
 def tile(images: Shaped[np.ndarray, "tiles C H W"], ny: int, nx: int) -> Shaped[np.ndarray, "rows columns C"]:
@@ -168,7 +203,7 @@ def tile(images: Shaped[np.ndarray, "tiles C H W"], ny: int, nx: int) -> Shaped[
     Parameters
     ----------
     images : ndarray, shape (ny * nx, C, H, W)
-        In the order of `manifold_codes`.
+        In the order of `plane_codes`.
     ny, nx : int
         Tiles down and across.
 
