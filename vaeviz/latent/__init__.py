@@ -11,7 +11,7 @@ from vaeviz.latent.grid import (
     to_u,
     to_z,
 )
-from vaeviz.latent.paths import linear_path, path, spherical_path
+from vaeviz.latent.paths import linear_path, path, polyline, random_walk, resample, spherical_path
 from vaeviz.latent.plane import Plane, axes_plane, principal_plane
 
 __all__ = [
@@ -29,8 +29,11 @@ __all__ = [
     "per_example_elbo",
     "percentile_grid",
     "plane_codes",
+    "polyline",
     "principal_plane",
     "prior_ticks",
+    "random_walk",
+    "resample",
     "spherical_path",
     "tile",
     "to_u",

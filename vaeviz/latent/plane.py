@@ -45,7 +45,7 @@ class Plane:
     @property
     def latent_dim(self) -> int:
         """L, dimensions of the space in which the plane lies."""
-        return self.basis.shape[1]
+        return int(self.basis.shape[1])
 
     def project(self, codes: Float[np.ndarray, "N L"]) -> Float[np.ndarray, "N A"]:
         """Coordinates of codes in the plane.
