@@ -13,18 +13,22 @@ from vaeviz.latent.grid import (
 )
 from vaeviz.latent.paths import linear_path, path, polyline, random_walk, resample, spherical_path
 from vaeviz.latent.plane import Plane, axes_plane, principal_plane
+from vaeviz.latent.traversals import active_units, kl_per_dimension, order_by_kl, traversal_codes, traversal_ticks
 
 __all__ = [
     "Embedding",
     "ExampleElbo",
     "Plane",
+    "active_units",
     "axes_plane",
     "decode",
     "embed",
+    "kl_per_dimension",
     "linear_path",
     "linear_ticks",
     "manifold_codes",
     "one_thread",
+    "order_by_kl",
     "path",
     "per_example_elbo",
     "percentile_grid",
@@ -38,4 +42,6 @@ __all__ = [
     "tile",
     "to_u",
     "to_z",
+    "traversal_codes",
+    "traversal_ticks",
 ]
