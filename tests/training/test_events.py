@@ -1,11 +1,13 @@
 import dataclasses
+from dataclasses import replace
 from itertools import islice, pairwise, takewhile
 
 import numpy as np
 import pytest
 import torch
 
-from tests.training.small import equal, of_type, small_model, trained, weights
+from tests.training.small import equal, noise, of_type, small_model, trained, weights
+from vaeviz.data import Dataset
 from vaeviz.latent import decode, embed
 from vaeviz.training import Snapshot, SnapshotTaker, TrainConfig, TrainingDivergedError, kept_steps, train
 
@@ -80,14 +82,45 @@ def test_the_ids_are_the_same_in_all_snapshots_of_a_training(data):
     assert all(snapshot.images is snapshots[0].images for snapshot in snapshots)
 
 
-def test_embedded_bounds_the_examples_with_validation_first_then_training_then_test(data):
-    every = torch.cat([data.validation, data.train, data.test]).numpy()
-    for embedded, expected in ((5000, every), (30, every[:30]), (1, every[:1])):
-        snapshot = SnapshotTaker(small_model(data), data, TrainConfig(embedded=embedded)).take(
-            small_model(data), 0, 0.0
-        )
-        assert np.array_equal(snapshot.ids, expected)
-        assert len(snapshot.mu) == len(expected)
+def embedded_per_split(data: Dataset, embedded: int) -> list[int]:
+    ids = SnapshotTaker(small_model(data), data, TrainConfig(embedded=embedded)).ids
+    return [int(np.isin(ids, split).sum()) for split in (data.validation, data.train, data.test)]
+
+
+@pytest.mark.parametrize(
+    ("embedded", "shares"),
+    [
+        (5000, [20, 50, 5]),
+        (75, [20, 50, 5]),
+        (60, [20, 35, 5]),
+        (30, [12, 13, 5]),  # what the test split leaves goes to the two others
+        (12, [4, 4, 4]),
+        (2, [1, 1, 0]),
+        (1, [0, 1, 0]),
+    ],
+)
+def test_every_split_has_an_equal_share_of_the_embedded_examples(data, embedded, shares):
+    assert embedded_per_split(data, embedded) == shares
+
+
+def test_without_validation_and_test_all_embedded_examples_are_training_examples():
+    assert embedded_per_split(noise(validation=0, test=0), 30) == [0, 30, 0]
+
+
+@pytest.mark.parametrize("embedded", [5000, 30])
+def test_embedded_examples_come_in_the_order_validation_train_test_each_once(data, embedded):
+    snapshot = SnapshotTaker(small_model(data), data, TrainConfig(embedded=embedded)).take(small_model(data), 0, 0.0)
+    order = [*data.validation.tolist(), *data.train.tolist(), *data.test.tolist()]
+    places = [order.index(example) for example in snapshot.ids]
+    assert places == sorted(set(places))
+    assert snapshot.mu.shape == (len(snapshot.ids), 2)
+
+
+def test_a_sorted_split_is_crossed_from_its_beginning_to_its_end():
+    data = noise(train=100, validation=0, test=0)
+    data = replace(data, train=torch.arange(100))
+    ids = SnapshotTaker(small_model(data), data, TrainConfig(embedded=10)).ids
+    assert ids.tolist() == list(range(0, 100, 10))
 
 
 def test_a_model_that_is_not_finite_makes_no_snapshot(data):

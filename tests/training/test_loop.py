@@ -32,6 +32,7 @@ from vaeviz.training import (
     TrainConfig,
     TrainingDivergedError,
     evaluate,
+    evaluation,
     loop,
     train,
 )
@@ -362,7 +363,7 @@ def test_evaluate_is_the_mean_over_the_whole_split_in_eval_mode(digits):
 def test_evaluate_does_not_depend_on_how_the_split_is_cut_into_batches(digits, monkeypatch, size):
     model = small_model(digits)
     whole = evaluate(model, digits, "validation", config())
-    monkeypatch.setattr(loop, "EVALUATION_BATCH", size)
+    monkeypatch.setattr(evaluation, "EVALUATION_BATCH", size)
     parts = evaluate(model, digits, "validation", config())
     assert parts[3:6] == pytest.approx(whole[3:6], rel=1e-6)
 

@@ -48,6 +48,9 @@ class Dataset:
     test: Int64[Tensor, " test"]
     """Indices of the test images; may be empty."""
 
+    source: str | None = None
+    """What `load_dataset` loaded it from: a name, or the whole path of a file or folder; None of other arrays."""
+
     def __post_init__(self) -> None:
         _check_images(self.images)
         if self.labels is not None:

@@ -65,16 +65,17 @@ def load_dataset(
         If there is no such file, or if a dataset is neither in `data_dir` nor can be downloaded.
     """
     if isinstance(name, str) and name in _BUNDLED:
-        return _split(_BUNDLED[name](), name, validation, test, seed)
+        return replace(_split(_BUNDLED[name](), name, validation, test, seed), source=name)
     if isinstance(name, str) and name in PUBLISHED:
-        return _split(read_published(name), name, validation, test, seed)
+        return replace(_split(read_published(name), name, validation, test, seed), source=name)
 
     path = _existing(name)
     examples = _read(path)
     try:
-        return _split(examples, path.name or path.resolve().name, validation, test, seed)
+        dataset = _split(examples, path.name or path.resolve().name, validation, test, seed)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+    return replace(dataset, source=str(path.resolve()))
 
 
 def _existing(name: str | os.PathLike[str]) -> Path:

@@ -57,7 +57,7 @@ class TrainConfig:
     """Steps between two rows of training metrics."""
 
     embedded: int = 5000
-    """At most so many examples are embedded in a snapshot (validation first, then training, then test)."""
+    """At most so many examples are embedded in a snapshot: an equal share of each split (validation, train, test)."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "log_every", "embedded"):

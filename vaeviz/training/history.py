@@ -10,7 +10,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 
 from vaeviz.training.events import Metrics, Snapshot, Split
-from vaeviz.training.loop import SnapshotTaker
+from vaeviz.training.snapshots import SnapshotTaker
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 COLUMNS = len(Metrics._fields)

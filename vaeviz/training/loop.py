@@ -1,12 +1,9 @@
 """The training loop: a generator that knows no thread and no view."""
 
-import copy
 import math
 import time
 from collections.abc import Callable, Iterator
-from itertools import count
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
@@ -15,13 +12,13 @@ from vaeviz.data import Dataset
 from vaeviz.models import VAE, seed_dropout
 from vaeviz.training.config import TrainConfig
 from vaeviz.training.device import resolve_device
-from vaeviz.training.events import Metrics, Progress, Snapshot, Split, kept_steps
+from vaeviz.training.evaluation import as_pixels, check_finite, check_fit, evaluate, zero_sums
+from vaeviz.training.events import Metrics, Progress, Snapshot, kept_steps
+from vaeviz.training.snapshots import SnapshotTaker
+from vaeviz.training.state import ADAM, MOMENTS, SAMPLER, SHUFFLER, SUMS, TrainState, weight_tensors
 
-EVALUATION_BATCH = 1024
-
-
-class TrainingDivergedError(ArithmeticError):
-    """The loss or a weight is no longer a finite number."""
+Take = Callable[[VAE, int, float], Snapshot]
+Wants = Callable[[int], bool]
 
 
 def train(
@@ -29,8 +26,9 @@ def train(
     dataset: Dataset,
     config: TrainConfig,
     *,
-    take: Callable[[VAE, int, float], Snapshot] | None = None,
-    wants_snapshot: Callable[[int], bool] | None = None,
+    take: Take | None = None,
+    wants_snapshot: Wants | None = None,
+    resume: TrainState | None = None,
 ) -> Iterator[Metrics | Snapshot | Progress]:
     """Train the model in place; yield as it goes.
 
@@ -48,6 +46,8 @@ def train(
         Makes the snapshot of a model at a step and epoch; by default a `SnapshotTaker`.
     wants_snapshot : callable, optional
         Asked after each step whether to take a snapshot of it beside the kept ones (`kept_steps`).
+    resume : TrainState, optional
+        Go on from there, with its weights: on the CPU equal to the bit to a training that was never interrupted.
 
     Yields
     ------
@@ -65,181 +65,150 @@ def train(
     TrainingDivergedError
         If the loss or a weight is no longer finite.
     """
-    device = resolve_device(config.device)
-    check_fit(model, dataset, config)
-    take = take or SnapshotTaker(model, dataset, config).take
-    model.to(device)
-    images, order = dataset.images.to(device), dataset.train
-    shuffler = torch.Generator().manual_seed(config.seed)
-    sampler = torch.Generator(device).manual_seed(config.seed)
-    seed_dropout(model, sampler)
-    total = config.total_steps(len(order))
-    optimizer, scheduler = _optimizer(model, config, total)
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    per_epoch = math.ceil(len(order) / config.batch_size)
-
-    kept = kept_steps()
-    next_kept = next(kept)
-    sums = _zero_sums(device)  # over the examples since the last row
-    since, examples, step = 0, 0, 0
-    start = time.perf_counter()
-    if len(dataset.validation):
-        yield evaluate(model, dataset, "validation", config, step=0, images=images)
-    model.train()
-    for epoch in count():
-        shuffled = order[torch.randperm(len(order), generator=shuffler)].to(device)
-        for batch in torch.split(shuffled, config.batch_size):
-            x = as_pixels(images[batch])  # (B, C, H, W)
-            with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-                output = model.elbo(x, beta=config.beta, generator=sampler)
-            optimizer.zero_grad(set_to_none=True)
-            output.loss.backward()  # type: ignore[no-untyped-call]
-            if config.clip is not None:
-                nn.utils.clip_grad_value_(parameters, config.clip)
-            optimizer.step()
-            if scheduler is not None:
-                scheduler.step()
-            step, since, examples = step + 1, since + len(batch), examples + len(batch)
-            with torch.no_grad():
-                reconstruction, kl = output.reconstruction.sum(), output.kl.sum()
-                sums += torch.stack((output.loss * len(batch), reconstruction, kl))
-            now = epoch + (step - epoch * per_epoch) / per_epoch
-            last = step == total
-
-            if step % config.log_every == 0 or last:
-                loss, reconstruction_mean, kl_mean = (sums / since).tolist()
-                _check_finite(step, loss, reconstruction_mean, kl_mean)
-                seconds = time.perf_counter() - start
-                yield Metrics(step, now, "train", loss, reconstruction_mean, kl_mean, seconds)
-                sums.zero_()
-                since = 0
-            if (step % per_epoch == 0 or last) and len(dataset.validation):
-                row = evaluate(model, dataset, "validation", config, step=step, epoch=now, images=images)
-                yield row._replace(seconds=time.perf_counter() - start)
-            if step == next_kept or last or (wants_snapshot is not None and wants_snapshot(step)):
-                yield take(model, step, now)
-            if step >= next_kept:
-                next_kept = next(kept)
-            yield Progress(step, now, examples)
-            if last:
-                return
+    yield from Trainer(model, dataset, config, resume).events(take, wants_snapshot)
 
 
-class SnapshotTaker:
-    """Copies a model's weights into snapshots that share one choice of examples.
+class Trainer:
+    """What `train` keeps from step to step; between two of them it can be asked for its state.
 
     Parameters
     ----------
-    model : VAE
-        The model, before training.
-    dataset : Dataset
-    config : TrainConfig
-        Its `embedded` bounds the number of examples N.
+    model, dataset, config, resume
+        As for `train`.
     """
 
-    def __init__(self, model: VAE, dataset: Dataset, config: TrainConfig) -> None:
-        self.template = copy.deepcopy(model).cpu().eval().requires_grad_(False)
-        chosen = torch.cat([dataset.validation, dataset.train, dataset.test])[: config.embedded]
-        self.ids = chosen.numpy()
-        self.ids.setflags(write=False)
-        self.images = dataset.images[chosen]
+    def __init__(self, model: VAE, dataset: Dataset, config: TrainConfig, resume: TrainState | None = None) -> None:
+        self._device = device = resolve_device(config.device)
+        check_fit(model, dataset, config)
+        self._model, self._dataset, self._config = model.to(device), dataset, config
+        self._images = dataset.images.to(device)
+        self._shuffler = torch.Generator().manual_seed(config.seed)
+        self._sampler = torch.Generator(device).manual_seed(config.seed)
+        self._epoch_began = self._shuffler.get_state()
+        seed_dropout(model, self._sampler)
+        self._per_epoch = math.ceil(len(dataset.train) / config.batch_size)
+        self._total = config.total_steps(len(dataset.train))
+        self._optimizer, self._scheduler = _optimizer(model, config, self._total)
+        self._sums = zero_sums(device)  # over the examples since the last row
+        self._step = self._examples = self._since = 0
+        self._start = time.perf_counter()
+        if resume is not None:
+            self._load(resume)
 
-    def take(self, model: VAE, step: int, epoch: float) -> Snapshot:
-        """Return a snapshot of the model as it is now.
+    def events(
+        self, take: Take | None = None, wants_snapshot: Wants | None = None
+    ) -> Iterator[Metrics | Snapshot | Progress]:
+        """Train to the end; yield as `train` does."""
+        model, dataset, config, device = self._model, self._dataset, self._config, self._device
+        take = take or SnapshotTaker(model, dataset, config).take
+        images, sums, total = self._images, self._sums, self._total
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        kept = kept_steps()
+        next_kept = next(step for step in kept if step > self._step)
+        if self._step == 0 and len(dataset.validation):
+            yield evaluate(model, dataset, "validation", config, step=0, images=images)
+        model.train()
+        while self._step < total:
+            for batch in self._rest_of_epoch():
+                x = as_pixels(images[batch])  # (B, C, H, W)
+                with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+                    output = model.elbo(x, beta=config.beta, generator=self._sampler)
+                self._optimizer.zero_grad(set_to_none=True)
+                output.loss.backward()  # type: ignore[no-untyped-call]
+                if config.clip is not None:
+                    nn.utils.clip_grad_value_(parameters, config.clip)
+                self._optimizer.step()
+                if self._scheduler is not None:
+                    self._scheduler.step()
+                self._step += 1
+                self._since += len(batch)
+                self._examples += len(batch)
+                with torch.no_grad():
+                    reconstruction, kl = output.reconstruction.sum(), output.kl.sum()
+                    sums += torch.stack((output.loss * len(batch), reconstruction, kl))
+                step, now = self._step, epochs_done(self._step, self._per_epoch)
+                last = step == total
+
+                if step % config.log_every == 0 or last:
+                    loss, reconstruction_mean, kl_mean = (sums / self._since).tolist()
+                    check_finite(step, loss, reconstruction_mean, kl_mean)
+                    yield Metrics(step, now, "train", loss, reconstruction_mean, kl_mean, self._seconds())
+                    sums.zero_()
+                    self._since = 0
+                if (step % self._per_epoch == 0 or last) and len(dataset.validation):
+                    row = evaluate(model, dataset, "validation", config, step=step, epoch=now, images=images)
+                    yield row._replace(seconds=self._seconds())
+                if step == next_kept or last or (wants_snapshot is not None and wants_snapshot(step)):
+                    yield take(model, step, now)
+                if step >= next_kept:
+                    next_kept = next(kept)
+                yield Progress(step, now, self._examples)
+                if last:
+                    return
+
+    def state(self) -> TrainState:
+        """Return a copy of the state, on the CPU; to be asked only when a `Progress` was the last that came.
 
         Raises
         ------
         TrainingDivergedError
-            If a weight is not finite: what cannot be explored is not kept.
+            If a weight is not finite.
         """
-        weights = {name: value.detach().to("cpu", copy=True) for name, value in model.state_dict().items()}
-        for name, value in weights.items():
-            if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-                raise TrainingDivergedError(f"the weight {name} is no longer finite at step {step}: {REMEDY}")
-        return self.restore(weights, step, epoch)
-
-    def restore(self, weights: dict[str, Tensor], step: int, epoch: float) -> Snapshot:
-        """Return the snapshot that has these weights."""
-        vae = copy.deepcopy(self.template)
-        vae.load_state_dict(weights, assign=True)
-        vae.requires_grad_(False)
-        return Snapshot(step=step, epoch=epoch, ids=self.ids, vae=vae, images=self.images)
-
-
-REMEDY = "try a smaller learning rate, or clip the gradient"
-
-
-def as_pixels(images: Tensor) -> Tensor:
-    """Return images (B, C, H, W) as float32 in [0, 1]."""
-    return images.float().div_(255) if images.dtype == torch.uint8 else images
-
-
-@torch.no_grad()
-def evaluate(
-    model: VAE,
-    dataset: Dataset,
-    split: Split,
-    config: TrainConfig,
-    *,
-    step: int = 0,
-    epoch: float = 0.0,
-    images: Tensor | None = None,
-) -> Metrics:
-    """Return the model's mean loss, reconstruction and KL over a whole split, in nats per example.
-
-    One posterior sample an example; the noise depends on `config.seed` alone, so that two steps are comparable.
-
-    Raises
-    ------
-    ValueError
-        If the split is empty.
-    TrainingDivergedError
-        If one of the means is not finite.
-    """
-    if not len(dataset.split(split)):
-        raise ValueError(f"split={split!r}: {dataset.name} has no {split} examples; take a split that has some")
-    device = next(model.parameters()).device
-    images = dataset.images if images is None else images
-    sampler = torch.Generator(device).manual_seed(config.seed + 1)
-    ids = dataset.split(split).to(images.device)
-    was_training = model.training
-    model.eval()
-    sums = _zero_sums(device)
-    start = time.perf_counter()
-    for batch in torch.split(ids, EVALUATION_BATCH):
-        output = model.elbo(as_pixels(images[batch].to(device)), beta=config.beta, generator=sampler)
-        sums += torch.stack((output.loss * len(batch), output.reconstruction.sum(), output.kl.sum()))
-    model.train(was_training)
-    loss, reconstruction, kl = (sums / len(ids)).tolist()
-    _check_finite(step, loss, reconstruction, kl)
-    return Metrics(step, epoch, split, loss, reconstruction, kl, time.perf_counter() - start)
-
-
-def check_fit(model: VAE, dataset: Dataset, config: TrainConfig) -> None:
-    """Refuse, in words, a batch or a model that does not fit the data.
-
-    Raises
-    ------
-    ValueError
-    """
-    if config.batch_size > len(dataset.train):
-        raise ValueError(
-            f"batch_size={config.batch_size}: {dataset.name} has only {len(dataset.train)} training examples;"
-            " take a batch of at most that"
+        tensors = weight_tensors(self._model, self._step)
+        for name, parameter in _names(self._model, self._optimizer):
+            for key in ADAM if parameter in self._optimizer.state else ():
+                value = self._optimizer.state[parameter][key]
+                tensors[f"{MOMENTS}{key}.{name}"] = value.detach().to("cpu", copy=True)
+        between_epochs = self._step % self._per_epoch == 0
+        tensors[SHUFFLER] = self._shuffler.get_state() if between_epochs else self._epoch_began
+        tensors[SAMPLER] = self._sampler.get_state()
+        tensors[SUMS] = self._sums.to("cpu", copy=True).double()
+        return TrainState(
+            step=self._step,
+            examples=self._examples,
+            since=self._since,
+            seconds=self._seconds(),
+            device=self._device.type,
+            tensors=tensors,
         )
-    if not any(p.requires_grad for p in model.parameters()):
-        raise ValueError("the model has no parameters to train: at least one must have requires_grad=True")
-    shape = dataset.image_shape
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            model.elbo(dataset.pixels(dataset.train[:2]).to(device), generator=torch.Generator(device))
-    except (RuntimeError, ValueError) as error:
-        raise ValueError(f"the model does not fit images of shape {shape} (C, H, W): {error}") from error
-    finally:
-        model.train(was_training)
+
+    def _load(self, state: TrainState) -> None:
+        self._model.load_state_dict(state.weights)
+        if state.step == 0:
+            return
+        self._step, self._examples, self._since = state.step, state.examples, state.since
+        self._start -= state.seconds
+        self._shuffler.set_state(state.tensors[SHUFFLER])
+        if state.device == self._device.type:
+            self._sampler.set_state(state.tensors[SAMPLER])
+        else:  # another kind of device has other random streams: go on with a new one
+            self._sampler.manual_seed(self._config.seed + state.step)
+        self._sums.copy_(state.tensors[SUMS])
+        moments = {}
+        for place, (name, _) in enumerate(_names(self._model, self._optimizer)):
+            if f"{MOMENTS}step.{name}" in state.tensors:  # a copy of each: the file's bytes are not aligned
+                moments[place] = {key: state.tensors[f"{MOMENTS}{key}.{name}"].clone() for key in ADAM}
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        if self._scheduler is not None:  # its rate follows from the step
+            self._scheduler.load_state_dict({"last_epoch": state.step - 1, "_step_count": state.step + 1})
+            self._scheduler.step()
+
+    def _rest_of_epoch(self) -> tuple[Tensor, ...]:
+        """Shuffle the training split; return the batches that are still to come in this epoch."""
+        self._epoch_began = self._shuffler.get_state()
+        order = self._dataset.train
+        shuffled = order[torch.randperm(len(order), generator=self._shuffler)].to(self._device)
+        return torch.split(shuffled, self._config.batch_size)[self._step % self._per_epoch :]
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._start
+
+
+def epochs_done(step: int, per_epoch: int) -> float:
+    """Return how many passes over the training split so many steps are."""
+    whole, steps = divmod(step, per_epoch)
+    return whole + steps / per_epoch
 
 
 def _optimizer(model: VAE, config: TrainConfig, total: int) -> tuple[torch.optim.Adam, LRScheduler | None]:
@@ -254,12 +223,7 @@ def _optimizer(model: VAE, config: TrainConfig, total: int) -> tuple[torch.optim
     return optimizer, None
 
 
-def _zero_sums(device: torch.device) -> Tensor:
-    """Return sums of loss, reconstruction and KL, still 0, in double precision where the device has it."""
-    return torch.zeros(3, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
-
-
-def _check_finite(step: int, loss: float, reconstruction: float, kl: float) -> None:
-    for name, value in (("reconstruction", reconstruction), ("KL", kl), ("loss", loss)):
-        if not np.isfinite(value):
-            raise TrainingDivergedError(f"the {name} is {value} at step {step}: {REMEDY}")
+def _names(model: VAE, optimizer: torch.optim.Adam) -> list[tuple[str, nn.Parameter]]:
+    """Return the parameters in the optimizer's order, each with its name."""
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    return [(names[parameter], parameter) for group in optimizer.param_groups for parameter in group["params"]]

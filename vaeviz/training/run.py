@@ -10,10 +10,12 @@ from vaeviz.data import Dataset
 from vaeviz.models import VAE
 from vaeviz.training.config import TrainConfig
 from vaeviz.training.device import resolve_device
+from vaeviz.training.evaluation import check_fit
 from vaeviz.training.events import Metrics, Progress, Snapshot, kept_steps
 from vaeviz.training.history import MetricsLog, SnapshotStore
-from vaeviz.training.loop import SnapshotTaker, check_fit, train
+from vaeviz.training.loop import train
 from vaeviz.training.pace import SnapshotBudget, Speed
+from vaeviz.training.snapshots import SnapshotTaker
 
 Status = Literal["ready", "running", "paused", "finished", "stopped", "failed"]
 

@@ -1,0 +1,66 @@
+"""Snapshots of a model in training: which examples they embed, and how they are taken and made again."""
+
+import copy
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from vaeviz.data import Dataset
+from vaeviz.models import VAE
+from vaeviz.training.config import TrainConfig
+from vaeviz.training.evaluation import finite_weights
+from vaeviz.training.events import Snapshot
+
+
+class SnapshotTaker:
+    """Copies a model's weights into snapshots that share one choice of examples.
+
+    Parameters
+    ----------
+    model : VAE
+        The model, before training.
+    dataset : Dataset
+    config : TrainConfig
+        Its `embedded` bounds the number of examples N.
+    """
+
+    def __init__(self, model: VAE, dataset: Dataset, config: TrainConfig) -> None:
+        self.template = copy.deepcopy(model).cpu().eval().requires_grad_(False)
+        chosen = choose_embedded(dataset, config.embedded)
+        self.ids = chosen.numpy()
+        self.ids.setflags(write=False)
+        self.images = dataset.images[chosen]
+
+    def take(self, model: VAE, step: int, epoch: float) -> Snapshot:
+        """Return a snapshot of the model as it is now.
+
+        Raises
+        ------
+        TrainingDivergedError
+            If a weight is not finite: what cannot be explored is not kept.
+        """
+        return self.restore(finite_weights(model, step), step, epoch)
+
+    def restore(self, weights: dict[str, Tensor], step: int, epoch: float) -> Snapshot:
+        """Return the snapshot that has these weights."""
+        vae = copy.deepcopy(self.template)
+        vae.load_state_dict(weights, assign=True)
+        vae.requires_grad_(False)
+        return Snapshot(step=step, epoch=epoch, ids=self.ids, vae=vae, images=self.images)
+
+
+def choose_embedded(dataset: Dataset, most: int) -> Int64[Tensor, " N"]:
+    """Choose at most so many examples: an equal share of each split, in the order validation, train, test.
+
+    What a small split leaves of its share goes to the others; a split that is larger than its share is crossed in even
+    strides, since it may be sorted.
+    """
+    splits = [dataset.validation, dataset.train, dataset.test]
+    shares, left = [0, 0, 0], most
+    for rank, place in enumerate(sorted(range(3), key=lambda place: len(splits[place]))):
+        shares[place] = min(len(splits[place]), left // (3 - rank))
+        left -= shares[place]
+    return torch.cat(
+        [ids[torch.arange(share) * len(ids) // max(share, 1)] for ids, share in zip(splits, shares, strict=True)]
+    )
