@@ -106,7 +106,7 @@ def kl_per_dimension(mu: Float[np.ndarray, "N L"], logvar: Float[np.ndarray, "N 
     Kingma & Welling 2014, appendix B (arXiv:1312.6114).
     """
     _need_examples(mu)
-    mu, logvar = np.float64(mu), np.float64(logvar)
+    mu, logvar = mu.astype(np.float64), logvar.astype(np.float64)
     kl: np.ndarray = (np.square(mu) + np.expm1(logvar) - logvar).mean(0) / 2
     return kl
 
@@ -154,7 +154,7 @@ def active_units(mu: Float[np.ndarray, "N L"], threshold: float = 0.01) -> Bool[
     (arXiv:1509.00519).
     """
     _need_examples(mu)
-    active: np.ndarray = np.float64(mu).var(0) > threshold
+    active: np.ndarray = mu.astype(np.float64).var(0) > threshold
     return active
 
 
