@@ -1,6 +1,7 @@
 """The geometry of the code: the prior's grid, embedding and decoding, and paths between points."""
 
 from vaeviz.latent.coding import Embedding, ExampleElbo, decode, embed, one_thread, per_example_elbo
+from vaeviz.latent.density import density_contours, posterior_ellipses
 from vaeviz.latent.grid import (
     linear_ticks,
     manifold_codes,
@@ -22,6 +23,7 @@ __all__ = [
     "active_units",
     "axes_plane",
     "decode",
+    "density_contours",
     "embed",
     "kl_per_dimension",
     "linear_path",
@@ -34,6 +36,7 @@ __all__ = [
     "percentile_grid",
     "plane_codes",
     "polyline",
+    "posterior_ellipses",
     "principal_plane",
     "prior_ticks",
     "random_walk",
