@@ -47,7 +47,13 @@ PUBLIC_NAMES = [
     "decode",
     "embed",
     "evaluate",
+    "examples_csv",
+    "examples_npz",
+    "export_animation",
+    "export_walk",
     "load_dataset",
+    "metrics_csv",
+    "save_figure",
     "train",
 ]
 
@@ -58,7 +64,7 @@ def imported():
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-@pytest.mark.parametrize("library", ["panel", "panel_material_ui", "param", "holoviews", "bokeh"])
+@pytest.mark.parametrize("library", ["panel", "panel_material_ui", "param", "holoviews", "bokeh", "matplotlib"])
 def test_import_needs_no_plotting_library(imported, library):
     assert library not in imported["modules"]
 

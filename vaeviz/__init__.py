@@ -9,6 +9,7 @@ from vaeviz.models import VAE, ConvVAE, DenseVAE, Elbo, Posterior
 from vaeviz.training import Metrics, Run, Snapshot, TrainConfig, TrainingRun, evaluate, train
 
 if TYPE_CHECKING:
+    from vaeviz.export import examples_csv, examples_npz, export_animation, export_walk, metrics_csv, save_figure
     from vaeviz.views import (
         CursorView,
         Explorer,
@@ -33,6 +34,8 @@ _VIEWS = (
     "ReconstructionView",
 )
 
+_EXPORT = ("examples_csv", "examples_npz", "export_animation", "export_walk", "metrics_csv", "save_figure")
+
 __all__ = [
     "VAE",
     "ConvVAE",
@@ -56,15 +59,23 @@ __all__ = [
     "decode",
     "embed",
     "evaluate",
+    "examples_csv",
+    "examples_npz",
+    "export_animation",
+    "export_walk",
     "load_dataset",
+    "metrics_csv",
+    "save_figure",
     "train",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the views when one is first used: training alone needs no Panel."""
+    """Import the views and exports when one is first used: training alone needs no Panel and no matplotlib."""
     if name in _VIEWS:
         return getattr(import_module("vaeviz.views"), name)
+    if name in _EXPORT:
+        return getattr(import_module("vaeviz.export"), name)
     raise AttributeError(f"module 'vaeviz' has no attribute {name!r}")
 
 
