@@ -3,28 +3,34 @@
 from vaeviz.training.config import TrainConfig
 from vaeviz.training.device import available_devices, resolve_device
 from vaeviz.training.evaluation import TrainingDivergedError, evaluate
-from vaeviz.training.events import Metrics, Progress, Snapshot, Split, kept_steps
+from vaeviz.training.events import Metrics, Progress, Snapshot, Split, Status, kept_steps
 from vaeviz.training.history import MetricsLog, SnapshotStore
 from vaeviz.training.loop import train
-from vaeviz.training.run import Run, Status, TrainingRun
+from vaeviz.training.run import Run, TrainingRun, resume_run
+from vaeviz.training.saved import SavedRun, load_run
 from vaeviz.training.snapshots import SnapshotTaker
+from vaeviz.training.state import TrainState
 
 __all__ = [
     "Metrics",
     "MetricsLog",
     "Progress",
     "Run",
+    "SavedRun",
     "Snapshot",
     "SnapshotStore",
     "SnapshotTaker",
     "Split",
     "Status",
     "TrainConfig",
+    "TrainState",
     "TrainingDivergedError",
     "TrainingRun",
     "available_devices",
     "evaluate",
     "kept_steps",
+    "load_run",
     "resolve_device",
+    "resume_run",
     "train",
 ]

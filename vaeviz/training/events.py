@@ -13,6 +13,7 @@ from vaeviz.latent import Embedding, embed
 from vaeviz.models import VAE
 
 Split = Literal["train", "validation", "test"]
+Status = Literal["ready", "running", "paused", "finished", "stopped", "failed"]
 
 
 class Progress(NamedTuple):

@@ -5,10 +5,17 @@ import tempfile
 import weakref
 from array import array
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
+from jaxtyping import Float64
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
+from vaeviz.latent import Embedding
 from vaeviz.training.events import Metrics, Snapshot, Split
 from vaeviz.training.snapshots import SnapshotTaker
 
@@ -17,15 +24,24 @@ COLUMNS = len(Metrics._fields)
 MEMORY_BUDGET = 64 * 2**20
 """Bytes of weights that the kept snapshots may hold in memory; beyond it they go to disk."""
 
+EMBEDDINGS_BUDGET = 128 * 2**20
+"""Bytes that the embeddings of kept snapshots on disk may hold in memory."""
+
 READ_AHEAD = 4
 """Snapshots read back from disk that stay in memory."""
 
 
 class MetricsLog:
-    """An append-only log of metrics: 56 bytes a row."""
+    """An append-only log of metrics: 56 bytes a row.
 
-    def __init__(self) -> None:
-        self._values = array("d")
+    Parameters
+    ----------
+    values : ndarray (R, 7), optional
+        The rows to begin with, as `values` gives them.
+    """
+
+    def __init__(self, values: Float64[np.ndarray, "R 7"] | None = None) -> None:
+        self._values = array("d", () if values is None else values.tobytes())
 
     def __len__(self) -> int:
         return len(self._values) // COLUMNS
@@ -33,6 +49,10 @@ class MetricsLog:
     def append(self, row: Metrics) -> None:
         """Add a row."""
         self._values.extend((row.step, row.epoch, SPLITS.index(row.split), *row[3:]))
+
+    def values(self) -> Float64[np.ndarray, "R 7"]:
+        """Return a copy of all rows as numbers; the split is its place in `SPLITS`."""
+        return np.array(self._values).reshape(-1, COLUMNS)
 
     def since(self, cursor: int) -> tuple[list[Metrics], int]:
         """Return the rows from the cursor on, and the cursor for the next call."""
@@ -44,11 +64,21 @@ class MetricsLog:
         return rows, end
 
 
+class Kept(NamedTuple):
+    """A kept snapshot, wherever its weights are."""
+
+    step: int
+    epoch: float
+    read: Callable[[], Mapping[str, Tensor]]
+    """Return its weights."""
+
+
 class SnapshotStore:
     """The kept snapshots, and the newest.
 
     The weights of kept snapshots stay in memory up to a budget; the oldest beyond it are written to a private
-    temporary folder (removed with the store) and read back when asked for.
+    temporary folder (removed with the store), unless they have been saved elsewhere, and read back when asked for.
+    Their embeddings, which are small, stay.
 
     Parameters
     ----------
@@ -56,15 +86,19 @@ class SnapshotStore:
         Makes a snapshot again from its weights.
     budget : int
         Bytes of weights in memory.
+    embeddings : int
+        Bytes of embeddings in memory, beside those of the snapshots there.
     """
 
-    def __init__(self, taker: SnapshotTaker, budget: int = MEMORY_BUDGET) -> None:
+    def __init__(self, taker: SnapshotTaker, budget: int = MEMORY_BUDGET, embeddings: int = EMBEDDINGS_BUDGET) -> None:
         self._taker = taker
         self._budget = budget
         self._bytes = 0
         self._epochs: dict[int, float] = {}
         self._in_memory: OrderedDict[int, Snapshot] = OrderedDict()
+        self._elsewhere: dict[int, Callable[[], Mapping[str, Tensor]]] = {}
         self._read_back: OrderedDict[int, Snapshot] = OrderedDict()
+        self._embeddings = Embeddings(embeddings)
         self._folder: Path | None = None
         self.newest: Snapshot | None = None
 
@@ -73,8 +107,19 @@ class SnapshotStore:
         """Steps of the kept snapshots, ascending."""
         return sorted(self._epochs)
 
+    @property
+    def kept(self) -> list[Kept]:
+        """The kept snapshots, ascending."""
+        return [Kept(step, self._epochs[step], self._reader(step)) for step in self.steps]
+
     def add(self, snapshot: Snapshot, *, keep: bool) -> None:
-        """Take a snapshot in as the newest and, if so asked, keep it forever."""
+        """Take a snapshot in as the newest and, if so asked, keep it forever.
+
+        Raises
+        ------
+        OSError
+            If there is no room on the disk; the snapshot is in, and what should have been written is in memory still.
+        """
         self.newest = snapshot
         if not keep or snapshot.step in self._epochs:
             return
@@ -83,9 +128,17 @@ class SnapshotStore:
         self._bytes += _bytes(snapshot)
         while self._bytes > self._budget and len(self._in_memory) > 1:
             step, oldest = next(iter(self._in_memory.items()))
-            save_file({name: value.contiguous() for name, value in oldest.weights.items()}, self._path(step))
-            del self._in_memory[step]  # only now that it is safe on disk
+            if step not in self._elsewhere:
+                path = self._path(step)
+                save_file({name: value.contiguous() for name, value in oldest.weights.items()}, path)
+                self._elsewhere[step] = partial(load_file, path)
+            self._drop(self._in_memory, step)  # only now that it is safe on disk
             self._bytes -= _bytes(oldest)
+
+    def saved(self, kept: Kept) -> None:
+        """Take note of where the weights of a kept snapshot can be read, whether it was known before or not."""
+        self._epochs.setdefault(kept.step, kept.epoch)
+        self._elsewhere[kept.step] = kept.read
 
     def get(self, step: int) -> Snapshot:
         """Return a kept snapshot, or the newest, by its step.
@@ -104,11 +157,19 @@ class SnapshotStore:
             return self._read_back[step]
         if step not in self._epochs:
             raise ValueError(f"step={step!r}: no snapshot of that step is kept; take one of run.steps")
-        snapshot = self._taker.restore(load_file(self._path(step)), step, self._epochs[step])
+        snapshot = self._taker.restore(dict(self._elsewhere[step]()), step, self._epochs[step])
+        self._embeddings.give(snapshot)
         self._read_back[step] = snapshot
         while len(self._read_back) > READ_AHEAD:
-            self._read_back.popitem(last=False)
+            self._drop(self._read_back, next(iter(self._read_back)))
         return snapshot
+
+    def _drop(self, snapshots: OrderedDict[int, Snapshot], step: int) -> None:
+        self._embeddings.take(snapshots.pop(step))
+
+    def _reader(self, step: int) -> Callable[[], Mapping[str, Tensor]]:
+        snapshot = self._in_memory.get(step)
+        return self._elsewhere[step] if snapshot is None else lambda: snapshot.weights
 
     def _path(self, step: int) -> Path:
         if self._folder is None:
@@ -117,5 +178,39 @@ class SnapshotStore:
         return self._folder / f"{step}.safetensors"
 
 
+class Embeddings:
+    """The embeddings of snapshots that are no longer in memory, up to so many bytes; the least recent goes first."""
+
+    def __init__(self, budget: int) -> None:
+        self._budget = budget
+        self._bytes = 0
+        self._of: OrderedDict[int, Embedding] = OrderedDict()
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot's embedding, if it was ever asked for."""
+        embedding = snapshot.__dict__.get("embedding")  # where cached_property has it
+        if embedding is None:
+            return
+        self._remove(snapshot.step)
+        self._of[snapshot.step] = embedding
+        self._bytes += _size(embedding)
+        while self._bytes > self._budget:
+            self._remove(next(iter(self._of)))
+
+    def give(self, snapshot: Snapshot) -> None:
+        """Let a snapshot have its embedding again, if it is here."""
+        if snapshot.step in self._of:
+            self._of.move_to_end(snapshot.step)
+            snapshot.__dict__["embedding"] = self._of[snapshot.step]
+
+    def _remove(self, step: int) -> None:
+        embedding = self._of.pop(step, None)
+        self._bytes -= 0 if embedding is None else _size(embedding)
+
+
 def _bytes(snapshot: Snapshot) -> int:
     return sum(value.nbytes for value in snapshot.weights.values())
+
+
+def _size(embedding: Embedding) -> int:
+    return embedding.mu.nbytes + embedding.logvar.nbytes

@@ -65,3 +65,38 @@ class SnapshotBudget:
         """Do not count so many seconds: the training was halted."""
         self._begun += seconds
         self._last += seconds
+
+
+class SaveClock:
+    """Tells when the next regular save is due, and counts what they took.
+
+    Raises
+    ------
+    ValueError
+        If `every` is not a number of seconds above 0.
+    """
+
+    def __init__(self, every: float) -> None:
+        if isinstance(every, bool) or not isinstance(every, int | float) or not every > 0:
+            raise ValueError(f"save_every={every!r}: must be a number of seconds above 0")
+        self.every = every
+        self._begun = self._last = time.perf_counter()
+        self._spent = 0.0
+
+    @property
+    def share(self) -> float:
+        """Share of the time since the beginning that saves took."""
+        return self._spent / max(self._last - self._begun, self._spent) if self._spent else 0.0
+
+    def begin(self) -> None:
+        """Begin to count."""
+        self._begun = self._last = time.perf_counter()
+
+    def due(self) -> bool:
+        """Whether the next save is due."""
+        return time.perf_counter() - self._last >= self.every
+
+    def spend(self, seconds: float) -> None:
+        """Take note of what a save cost."""
+        self._last = time.perf_counter()
+        self._spent += seconds

@@ -1,23 +1,29 @@
 """A training that goes on in a thread of its own, whoever watches: the one place that knows threads."""
 
+import os
 import secrets
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from vaeviz.data import Dataset
 from vaeviz.models import VAE
+from vaeviz.training.checkpoint import Architecture, Checkpoint
 from vaeviz.training.config import TrainConfig
 from vaeviz.training.device import resolve_device
 from vaeviz.training.evaluation import check_fit
-from vaeviz.training.events import Metrics, Progress, Snapshot, kept_steps
+from vaeviz.training.events import Metrics, Progress, Snapshot, Status, kept_steps
+from vaeviz.training.fingerprint import Fingerprint, splits_of
+from vaeviz.training.folder import RunFolder
 from vaeviz.training.history import MetricsLog, SnapshotStore
-from vaeviz.training.loop import train
-from vaeviz.training.pace import SnapshotBudget, Speed
+from vaeviz.training.loop import Trainer
+from vaeviz.training.pace import SaveClock, SnapshotBudget, Speed
+from vaeviz.training.saved import SavedRun, load_run
 from vaeviz.training.snapshots import SnapshotTaker
-
-Status = Literal["ready", "running", "paused", "finished", "stopped", "failed"]
+from vaeviz.training.state import TrainState
 
 
 @runtime_checkable
@@ -59,11 +65,18 @@ class TrainingRun:
         Trained in place.
     dataset : Dataset
     config : TrainConfig, optional
+    folder : path, optional
+        Where the run is saved: every `save_every` seconds, when it is stopped, and at its end; see `load_run` and
+        `resume_run`. A run that cannot be saved goes on all the same; `save_error` says why. Left out, it is saved
+        when `save` is called, and where that says.
+    save_every : float
+        Seconds from one save to the next.
 
     Raises
     ------
     ValueError
-        If the model, the batch or the device does not fit; nothing has been started then.
+        If the model, the batch or the device does not fit, or if the folder holds another run; nothing has been
+        started then.
 
     Examples
     --------
@@ -75,7 +88,15 @@ class TrainingRun:
     'finished'
     """
 
-    def __init__(self, model: VAE, dataset: Dataset, config: TrainConfig | None = None) -> None:
+    def __init__(
+        self,
+        model: VAE,
+        dataset: Dataset,
+        config: TrainConfig | None = None,
+        *,
+        folder: str | os.PathLike[str] | None = None,
+        save_every: float = 120.0,
+    ) -> None:
         self.id = secrets.token_urlsafe(9)
         self.model = model
         self.dataset = dataset
@@ -83,6 +104,10 @@ class TrainingRun:
         self.device = resolve_device(self.config.device)
         check_fit(model, dataset, self.config)
         self.total_steps = self.config.total_steps(len(dataset.train))
+        self.folder = None if folder is None else _absolute(folder)
+        if self.folder is not None and RunFolder(self.folder).holds_run:
+            raise ValueError(f"folder={str(folder)!r} holds a run: resume_run carries it on, or choose another folder")
+        self._save_clock = SaveClock(save_every)
         self._taker = SnapshotTaker(model, dataset, self.config)
         self._changed = threading.Condition()  # guards all below; notified when the status changes
         self._status: Status = "ready"
@@ -95,6 +120,14 @@ class TrainingRun:
         self._speed = Speed()
         self._budget = SnapshotBudget()
         self._thread: threading.Thread | None = None
+        self._trainer: Trainer | None = None  # while it runs or is paused
+        self._state: TrainState | None = None  # before, if it was resumed, and afterwards, unless it failed
+        self._fingerprint: Fingerprint | None = None
+        self._orders: list[_Order] = []
+        self._saving = threading.Lock()  # one save at a time; taken before `_changed`, never after
+        self._folders: dict[Path, RunFolder] = {}
+        self._save_error: str | None = None
+        self._saved_at: int | None = None
 
     def __repr__(self) -> str:
         return (
@@ -142,6 +175,30 @@ class TrainingRun:
             self._thread.join(timeout)
         return self.status
 
+    def save(self, folder: str | os.PathLike[str] | None = None) -> None:
+        """Save the run as it is now, and return when that is done; a running one goes on afterwards.
+
+        Parameters
+        ----------
+        folder : path, optional
+            Where to; by default the run's own folder.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; the save before, if any, is whole.
+        ValueError
+            If there is no folder, or it holds another run.
+        RuntimeError
+            If the run has failed: its last save stays as it is.
+        """
+        if folder is None and self.folder is None:
+            raise ValueError("this run has no folder of its own: say which, run.save(folder)")
+        target = self.folder if folder is None else _absolute(folder)
+        assert target is not None
+        while not (self._save_running(target) or self._save_halted(target)):
+            pass  # its status changed between the two
+
     # What readers read
 
     @property
@@ -185,6 +242,21 @@ class TrainingRun:
         return self._budget.interval
 
     @property
+    def save_error(self) -> str | None:
+        """Why the last save into the run's own folder was not done, in a sentence; None if it was."""
+        return self._save_error
+
+    @property
+    def saved_at_step(self) -> int | None:
+        """Step of the last save that was done; None if there is none."""
+        return self._saved_at
+
+    @property
+    def save_share(self) -> float:
+        """Share of the training time that its regular saves took."""
+        return self._save_clock.share
+
+    @property
     def steps(self) -> list[int]:
         """Steps of the kept snapshots, ascending: 0, round(2^(k/2)) and the last."""
         with self._changed:
@@ -216,6 +288,7 @@ class TrainingRun:
         except BaseException as error:  # whatever ended it is shown; nobody may wait forever for a thread that is gone
             with self._changed:
                 self._exception = error
+                self._trainer = self._state = None
                 self._set_status("failed")
         else:
             with self._changed:
@@ -223,11 +296,20 @@ class TrainingRun:
 
     def _train(self) -> bool:
         """Train to the end (True) or until asked to stop (False)."""
+        self._budget.begin()
+        self._speed.begin(self._progress.examples)
+        self._save_clock.begin()
+        self._trainer = Trainer(self.model, self.dataset, self.config, self._state)
+        ended = self._go_on(self._trainer)
+        with self._changed:
+            self._state, self._trainer = self._trainer.state(), None
+        self._save_regularly(self._state, "finished" if ended else "stopped")
+        return ended
+
+    def _go_on(self, trainer: Trainer) -> bool:
         kept = kept_steps()
         next_kept = next(kept)
-        self._budget.begin()
-        self._speed.begin()
-        for event in train(self.model, self.dataset, self.config, take=self._take, wants_snapshot=self._wants):
+        for event in trainer.events(self._take, self._wants):
             match event:
                 case Metrics():
                     with self._changed:
@@ -235,14 +317,26 @@ class TrainingRun:
                 case Snapshot():
                     while next_kept < event.step:
                         next_kept = next(kept)
-                    with self._changed:
-                        self._store.add(event, keep=event.step in (next_kept, self.total_steps))
+                    self._add(event, keep=event.step in (next_kept, self.total_steps))
                 case Progress():
                     self._progress = event
                     self._speed.add(event.examples)
-                    if event.step < self.total_steps and self._wish != "run" and not self._obey():
+                    if self._orders:
+                        self._fulfil(trainer)
+                    if event.step == self.total_steps:
+                        break
+                    if self.folder is not None and self._save_clock.due():
+                        self._save_regularly(trainer.state(), "running")
+                    if self._wish != "run" and not self._obey():
                         return False
         return True
+
+    def _add(self, snapshot: Snapshot, *, keep: bool) -> None:
+        with self._changed:
+            try:
+                self._store.add(snapshot, keep=keep)
+            except OSError as error:  # it stays in memory
+                self._save_error = f"the disk cannot take older snapshots ({error}); they stay in memory"
 
     def _take(self, model: VAE, step: int, epoch: float) -> Snapshot:
         start = time.perf_counter()
@@ -266,7 +360,7 @@ class TrainingRun:
                 self._budget.skip(time.perf_counter() - halted)
                 self._speed.begin(self._progress.examples)
             if self._wish == "stop":
-                self._store.add(newest, keep=True)
+                self._add(newest, keep=True)
                 return False
             self._set_status("running")
             return True
@@ -281,6 +375,181 @@ class TrainingRun:
             self._changed.notify_all()
             self._changed.wait_for(lambda: done() or self._wish != wish)
 
+    # Saving
+
+    def _save_running(self, folder: Path) -> bool:
+        """Let the training thread save between two steps; return False if there is none that runs."""
+        with self._changed:
+            if self._status != "running":
+                return False
+            order = _Order(folder)
+            self._orders.append(order)
+            self._changed.wait_for(lambda: order.done or self._status != "running")
+            if not order.done:
+                self._orders.remove(order)
+                return False
+        if order.error is not None:
+            raise order.error
+        return True
+
+    def _save_halted(self, folder: Path) -> bool:
+        """Save, in the caller's thread, a run that does not run; return False if it does."""
+        with self._saving:
+            with self._changed:
+                if self._status == "running":
+                    return False
+                if self._status == "failed":
+                    raise RuntimeError(
+                        f"this run has failed and cannot be saved; its last save is that of step {self._saved_at}"
+                        if self._saved_at is not None
+                        else "this run has failed and cannot be saved; there is no save of it"
+                    )
+                if self._trainer is not None:
+                    state = self._trainer.state()
+                else:
+                    state = self._state or TrainState.untrained(self.model)
+                saved = self._checkpoint(state, self._status)
+            self._write(folder, saved)
+        return True
+
+    def _fulfil(self, trainer: Trainer) -> None:
+        """Do the saves that were asked for, in the training thread."""
+        with self._changed:
+            orders, self._orders = self._orders, []
+        for order in orders:
+            try:
+                with self._saving:
+                    self._write(order.folder, self._checkpoint(trainer.state(), "running"))
+            except Exception as error:  # it is for the one who asked
+                order.error = error
+            with self._changed:
+                order.done = True
+                self._changed.notify_all()
+
+    def _save_regularly(self, state: TrainState, status: Status) -> None:
+        """Save into the run's own folder, if it has one; what keeps it from that does not end the training."""
+        if self.folder is None:
+            return
+        start = time.perf_counter()
+        try:
+            with self._saving:
+                self._write(self.folder, self._checkpoint(state, status))
+        except Exception as error:
+            self._save_error = self._save_error or str(error)
+        self._save_clock.spend(time.perf_counter() - start)
+
+    def _checkpoint(self, state: TrainState, status: Status) -> Checkpoint:
+        self._fingerprint = self._fingerprint or Fingerprint.of(self.dataset)
+        with self._changed:
+            return Checkpoint(
+                id=self.id,
+                status=status,
+                epoch=self._progress.epoch,
+                total_steps=self.total_steps,
+                architecture=Architecture.of(self.model),
+                config=self.config,
+                dataset=self._fingerprint,
+                splits=splits_of(self.dataset),
+                state=state,
+                metrics=self._log.values(),
+                snapshots=self._store.kept,
+            )
+
+    def _write(self, folder: Path, saved: Checkpoint) -> None:
+        own = folder == self.folder
+        try:
+            kept = self._folders.setdefault(folder, RunFolder(folder)).write(saved)
+        except Exception as error:
+            if own:
+                before = "nothing is saved yet" if self._saved_at is None else "the save before is whole"
+                self._save_error = f"step {saved.state.step:,} could not be saved in {folder} ({error}); {before}"
+            raise
+        with self._changed:
+            self._saved_at = saved.state.step
+            if own:
+                self._save_error = None
+                for each in kept:
+                    self._store.saved(each)
+
+    def _take_up(self, saved: SavedRun, folder: Path) -> None:
+        """Be the run that was saved."""
+        checkpoint = saved.checkpoint
+        self.id, self.folder = saved.id, folder
+        self._state, self._fingerprint = checkpoint.state, checkpoint.dataset
+        self._folders[folder] = saved.run_folder
+        self._saved_at = saved.step
+        self._progress = Progress(saved.step, saved.epoch, checkpoint.state.examples)
+        self._log = MetricsLog(checkpoint.metrics)
+        self._store = SnapshotStore(self._taker)
+        for kept in checkpoint.snapshots:
+            self._store.saved(kept)
+        self._store.add(self._taker.take(self.model, saved.step, saved.epoch), keep=False)
+
     def _set_status(self, status: Status) -> None:
         self._status = status
         self._changed.notify_all()
+
+
+@dataclass(eq=False)
+class _Order:
+    """A save that somebody waits for."""
+
+    folder: Path
+    done: bool = False
+    error: Exception | None = None
+
+
+def resume_run(
+    folder: str | os.PathLike[str],
+    dataset: Dataset | None = None,
+    model: VAE | None = None,
+    *,
+    epochs: int | None = None,
+    steps: int | None = None,
+    device: str | None = None,
+    save_every: float = 120.0,
+) -> TrainingRun:
+    """Make a run that `start` carries on from its last save to its end, saving into the same folder.
+
+    On the CPU it ends equal to the bit to one that was never interrupted; so it does on another device as far as that
+    computes alike each time. Modules that draw from torch's global generator (such as ``nn.Dropout``; use
+    `vaeviz.models.Dropout`) go on with other numbers.
+
+    Parameters
+    ----------
+    folder, dataset, model
+        As for `load_run`.
+    epochs, steps : int, optional
+        Go on to another end than the configured one; only with a constant learning rate.
+    device : str, optional
+        Go on there; by default as configured. Another kind of device goes on with other random numbers.
+    save_every : float
+        Seconds from one save to the next.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no saved run.
+    ValueError
+        As for `load_run`; and if the run has come to its end, or has no such device.
+    """
+    saved = load_run(folder, dataset, model)
+    changes: dict[str, object] = {} if device is None else {"device": device}
+    if epochs is not None or steps is not None:
+        if saved.config.schedule != "constant":
+            raise ValueError(
+                f"epochs={epochs}, steps={steps}: the {saved.config.schedule} schedule of {saved.folder} is made for"
+                " its own end; leave both out"
+            )
+        changes |= {"epochs": epochs or saved.config.epochs, "steps": steps}
+    config = replace(saved.config, **changes)  # type: ignore[arg-type]  # it checks them itself
+    total = config.total_steps(len(saved.dataset.train))
+    if saved.step >= total:
+        raise ValueError(f"{saved.folder} has ended, at step {saved.step:,} of {total:,}: go on with more epochs=")
+    run = TrainingRun(saved.model, saved.dataset, config, save_every=save_every)
+    run._take_up(saved, saved.folder)
+    return run
+
+
+def _absolute(folder: str | os.PathLike[str]) -> Path:
+    return Path(folder).expanduser().absolute()
