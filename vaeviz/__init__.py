@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any
 from vaeviz.data import Dataset, load_dataset
 from vaeviz.latent import decode, embed
 from vaeviz.models import VAE, ConvVAE, DenseVAE, Elbo, Posterior
-from vaeviz.training import Metrics, Run, Snapshot, TrainConfig, TrainingRun, evaluate, train
+from vaeviz.training import (
+    Metrics,
+    Run,
+    SavedRun,
+    Snapshot,
+    TrainConfig,
+    TrainingRun,
+    evaluate,
+    load_run,
+    resume_run,
+    train,
+)
 
 if TYPE_CHECKING:
     from vaeviz.export import examples_csv, examples_npz, export_animation, export_walk, metrics_csv, save_figure
@@ -53,6 +64,7 @@ __all__ = [
     "Posterior",
     "ReconstructionView",
     "Run",
+    "SavedRun",
     "Snapshot",
     "TrainConfig",
     "TrainingRun",
@@ -64,6 +76,8 @@ __all__ = [
     "export_animation",
     "export_walk",
     "load_dataset",
+    "load_run",
+    "resume_run",
     "metrics_csv",
     "save_figure",
     "train",
