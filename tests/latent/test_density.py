@@ -136,7 +136,7 @@ def test_outlines_hold_as_many_draws_as_the_docstring_says():
 
 def test_on_a_line_outlines_are_flat():
     plane = principal_plane(np.array([[0.0], [1.0]]))
-    (outline,) = posterior_ellipses(np.array([[3.0]]), np.log([[4.0]]), plane, sigmas=2, points=5)
+    (outline,) = posterior_ellipses(np.array([[3.0]]), np.log([[4.0]]), plane, sigmas=2.0, points=5)
     np.testing.assert_allclose(outline, [[7, 0], [3, 0], [-1, 0], [3, 0], [7, 0]], atol=1e-12)
 
 

@@ -190,6 +190,13 @@ def test_attention_counts_though_its_inner_projection_never_runs_as_a_module():
     assert first.parameters == count(vae.encoder.attention)
 
 
+def test_a_layer_with_a_weight_norm_is_one_layer():
+    layer = nn.utils.parametrizations.weight_norm(nn.Linear(24, 4))
+    vae = VAE(nn.Sequential(nn.Flatten(), layer), nn.Sequential(nn.Linear(2, 24), nn.Unflatten(1, SHAPE)), 2)
+    layers = model_graph(vae, SHAPE).encoder.layers
+    assert [(layer.name, layer.parameters) for layer in layers] == [("0", 0), ("1", 24 * 4 + 4 + 4)]
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_the_model_and_the_random_streams_are_left_as_they_were(training):
     vae = odd_vae().train(training)
@@ -258,7 +265,7 @@ def test_models_in_double_precision_and_without_gradients_are_told_too():
         (
             nn.Sequential(nn.Flatten(), nn.Linear(24, 4)),
             nn.Sequential(nn.Linear(2, 6), nn.Unflatten(1, (1, 2, 3))),
-            r"logits have shape \(1, 1, 2, 3\), but the images have shape \(1, 1, 4, 6\)",
+            r"the decoder gave shape \(1, 1, 2, 3\); expected \(1, 1, 4, 6\)",
         ),
     ],
 )

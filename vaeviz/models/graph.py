@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 import torchinfo
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
 from torchinfo.layer_info import LayerInfo
 
 from vaeviz.models.objective import elbo
@@ -143,6 +144,8 @@ def model_graph(vae: VAE, image_shape: Sequence[int], batch: int = 1) -> ModelGr
         posterior = _run("encoder", model.encode, x)
         decoder = _scope("decoder", model.decoder, posterior.mu)
         logits = _run("decoder", model.decode, posterior.mu)
+        if logits.shape != x.shape:
+            raise ValueError(f"the decoder gave shape {tuple(logits.shape)}; expected {tuple(x.shape)} of the images")
         cost = elbo(logits, x, posterior)
 
     images, code = tuple(logits.shape), tuple(posterior.mu.shape)
@@ -195,7 +198,10 @@ def _ran(module: nn.Module, x: Tensor) -> list[LayerInfo]:
     """Return what torchinfo saw of every module that ran, in the order in which they began."""
     summary = torchinfo.summary(module, input_data=x, mode="eval", verbose=0)
     torchinfo.torchinfo.clear_cached_forward_pass()  # which would keep the copy's weights in memory
-    return [info for info in summary.summary_list if info.executed]
+    # What computes a weight, such as weight norm, belongs to the layer whose weight it is.
+    of_weights = [inner for inner in module.modules() if isinstance(inner, ParametrizationList)]
+    hidden = {id(inner) for outer in of_weights for inner in outer.modules()}
+    return [info for info in summary.summary_list if info.executed and info.layer_id not in hidden]
 
 
 def _layers(part: str, root: nn.Module, ran: list[LayerInfo]) -> Iterator[Layer]:
