@@ -27,6 +27,18 @@ window.probe = {
   figure: (name) => probe.models().find((m) => m.type === "Figure" && m.name === name),
   source: (figure, name) => [...probe.figure(figure).renderers].map((r) => r.data_source).find((s) => s.name === name),
   column: (figure, name, column) => Array.from(probe.source(figure, name).data[column]),
+  spot: (figure, which) => {
+    const spots = probe.models().find((m) => m.name === `${figure} spots`).data
+    const row = {cursor: 0, nearest: 1}[which]
+    return isFinite(spots.x[row]) ? [spots.x[row], spots.y[row]] : null
+  },
+  seen: (figure, which) => {
+    const view = Bokeh.index.find_one(probe.figure(figure))
+    const element = view._spots.children[{cursor: 0, nearest: 1}[which]]
+    if (element.style.display === "none") { return null }
+    const box = element.getBoundingClientRect()
+    return [box.left, box.top]
+  },
   pixels: (figure, name) => {
     const image = probe.source(figure, name).data.image[0]
     return image === undefined ? [] : Array.from(image)
@@ -139,6 +151,14 @@ class Window:
 
     def column(self, figure: str, source: str, column: str) -> list:
         return self.page.evaluate("([f, s, c]) => probe.column(f, s, c)", [figure, source, column])
+
+    def spot(self, figure: str, which: str) -> list[float] | None:
+        """Return where the mark of the cursor, or of the nearest example, stands in the figure's coordinates."""
+        return self.page.evaluate("([f, w]) => probe.spot(f, w)", [figure, which])
+
+    def seen(self, figure: str, which: str) -> list[float] | None:
+        """Return where on the screen that mark is seen, in pixels of the window."""
+        return self.page.evaluate("([f, w]) => probe.seen(f, w)", [figure, which])
 
     def pixels(self, figure: str, source: str) -> list:
         return self.page.evaluate("([f, s]) => probe.pixels(f, s)", [figure, source])

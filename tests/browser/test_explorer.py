@@ -35,23 +35,24 @@ def test_train_makes_the_loss_curve_grow_and_the_scatter_move(window: Window):
 
 def test_hovering_the_latent_plane_decodes_the_point_and_marks_the_manifold(window: Window):
     window.hover("latent", 0.2, 0.3)
-    window.until(lambda: window.column("manifold", "cursor", "x"), "the manifold has a mark")
-    first_mark, first_image = window.column("manifold", "cursor", "x"), window.pixels("cursor", "decoded")
+    window.until(lambda: window.spot("manifold", "cursor"), "the manifold has a mark")
+    first_mark, first_image = window.spot("manifold", "cursor"), window.pixels("cursor", "decoded")
     window.hover("latent", -1.5, 1.0)
-    window.until(lambda: window.column("manifold", "cursor", "x") != first_mark, "the mark has moved")
+    window.until(lambda: window.spot("manifold", "cursor") != first_mark, "the mark has moved")
     window.until(lambda: window.pixels("cursor", "decoded") != first_image, "another image is decoded")
-    (u1,) = window.column("manifold", "cursor", "x")
-    assert u1 == pytest.approx(0.0668, abs=0.01)  # Φ(-1.5)
-    assert window.column("latent", "cursor", "x") == []  # the hand itself is the mark there
+    assert window.spot("manifold", "cursor") == pytest.approx([0.0668, 0.8413], abs=0.01)  # Φ(-1.5), Φ(1)
+    assert window.seen("manifold", "cursor") == pytest.approx(window.place("manifold", 0.0668, 0.8413), abs=3)
+    assert window.seen("latent", "nearest") == pytest.approx(
+        window.place("latent", *window.spot("latent", "nearest")), abs=1
+    )
+    assert window.seen("latent", "cursor") is None  # the hand itself is the mark there
 
 
 def test_hovering_the_manifold_marks_the_scatter(window: Window):
     window.hover("manifold", 0.8413, 0.1587)  # Φ(1), Φ(-1)
-    window.until(lambda: window.column("latent", "cursor", "x"), "the scatter has a mark")
-    window.until(
-        lambda: window.column("latent", "cursor", "x")[0] == pytest.approx(1, abs=0.05), "the mark is at z1 = 1"
-    )
-    assert window.column("latent", "cursor", "y")[0] == pytest.approx(-1, abs=0.05)
+    window.until(lambda: window.spot("latent", "cursor") == pytest.approx([1, -1], abs=0.05), "the scatter is marked")
+    window.until(lambda: window.seen("latent", "cursor"), "the mark is seen")
+    assert window.seen("latent", "cursor") == pytest.approx(window.place("latent", 1, -1), abs=5)
 
 
 @pytest.mark.parametrize("plane", ["latent", "manifold"])
@@ -202,7 +203,7 @@ def test_a_failure_in_training_is_shown_and_the_last_snapshot_stays_explorable(w
     window.until_status("failed")
     window.page.locator(".MuiAlert-message", has_text="at step").wait_for()
     window.hover("manifold", 0.6, 0.4)
-    window.until(lambda: window.column("latent", "cursor", "x"), "the views follow the mouse")
+    window.until(lambda: window.spot("latent", "cursor"), "the views follow the mouse")
     assert len(window.pixels("cursor", "decoded")) == 28 * 28
     assert np.isfinite(window.column("latent", "examples", "horizontal")).all()  # nothing that is no number is drawn
     window.fill("Learning rate", "0.001")

@@ -10,7 +10,7 @@ from vaeviz.views.palette import GRAYS, INK, MARK
 from vaeviz.views.pictures import glyph_picture, to_bytes
 from vaeviz.views.view import View, dress
 
-GAP, SPACE, LINE = 0.1, 0.06, 0.085
+GAP, SPACE, LINES = 0.1, 0.06, 0.2
 
 # The pictures keep their shape and are as large as the card allows.
 FIT_JS = """
@@ -24,11 +24,34 @@ fig.x_range.setv({start: x - across / 2, end: x + across / 2})
 fig.y_range.setv({start: y - up / 2, end: y + up / 2})
 """
 
+# The words change with each move of the mouse: strictly contained, they have nothing but themselves laid out anew.
+# A text glyph, or a pane of the page, takes 15 ms of a slow machine here; this takes 1.
+WORDS_JS = """
+const view = cb_context.index.find_one(fig)
+if (!(view?.frame?.bbox?.width > 0)) { return }
+if (!view._words?.isConnected) {
+  view._words = document.createElement("div")
+  view._words.className = "vv-words"
+  view._words.style.cssText = "position:absolute;contain:strict;overflow:hidden;height:42px;white-space:pre;" +
+    "font-size:13px;line-height:20px;font-variant-numeric:tabular-nums;pointer-events:none"
+  view._words.append(document.createElement("div"), document.createElement("div"))
+  view.canvas_view.overlays_el.append(view._words)
+}
+const left = `${view.frame.x_scale.compute(0)}px`, top = `${view.frame.y_scale.compute(0) + 6}px`
+const width = `${view.frame.bbox.right - view.frame.x_scale.compute(0)}px`
+const style = view._words.style
+if (style.left !== left || style.top !== top || style.width !== width) { Object.assign(style, {left, top, width}) }
+words.data.words.forEach((line, i) => {
+  const element = view._words.children[i]
+  if (element.textContent !== line) { element.textContent = line }
+})
+"""
+
 
 class CursorView(View):
     """Decodes the point under the mouse at once; beside it the nearest example and its reconstruction.
 
-    This is the path that must keep up with the hand: three image glyphs whose data are replaced, and nothing else.
+    This is the path that must keep up with the hand: image glyphs whose data are replaced, and a line of words.
 
     Parameters
     ----------
@@ -43,7 +66,7 @@ class CursorView(View):
         self._decoded, self._example, self._again = (
             ColumnDataSource(self._nothing(), name=name) for name in ("decoded", "example", "reconstruction")
         )
-        self._words = ColumnDataSource({"x": [], "y": [], "words": []}, name="words")
+        self._words = ColumnDataSource({"words": ["", ""]}, name="cursor words")
         self._row: tuple | None = None
         self._shape = self.state.run.dataset.image_shape
         self._figure = pn.pane.Bokeh(self._make_figure(), sizing_mode="stretch_both", margin=0)
@@ -66,13 +89,17 @@ class CursorView(View):
             self._again: (1 + SPACE, 0, small, ratio * small),
         }
         across, top = 1 + SPACE + small, ratio + GAP
-        bottom = -2.4 * LINE
+        bottom = -LINES
         figure = Figure(x_range=Range1d(0, across), y_range=Range1d(bottom, top), tools="")
         dress(figure, "cursor")
         figure.update(toolbar_location=None, min_border=0)
         fit = CustomJS(args={"fig": figure, "width": across + 0.06, "bottom": bottom, "top": top}, code=FIT_JS)
         for name in ("inner_width", "inner_height"):
             figure.js_on_change(name, fit)
+        write = CustomJS(args={"fig": figure, "words": self._words}, code=WORDS_JS)
+        self._words.js_on_change("data", write)
+        for model, name in ((figure.x_range, "end"), (figure.y_range, "end"), (figure, "inner_height")):
+            model.js_on_change(name, write)
         # No axes at all: hidden ones would be measured with each image.
         figure.update(below=[], left=[], center=[])
         for source, (x, y, w, h) in self._boxes.items():
@@ -87,8 +114,6 @@ class CursorView(View):
                     (1 + SPACE, ratio * small + GAP * 0.4, "reconstructed")]  # fmt: skip
         for x, y, caption in captions:
             figure.text([x], [y], text=[caption], text_font_size="12px", text_color=INK, text_baseline="middle")
-        figure.text("x", "y", text="words", source=self._words, text_font_size="13px", text_color=INK,
-                    text_baseline="middle")  # fmt: skip
         return figure
 
     def _show(self, source: ColumnDataSource, picture: np.ndarray) -> None:
@@ -118,5 +143,4 @@ class CursorView(View):
             self._show(self._again, pictures[1])
         shown = list(state.plane_axes)
         code = "   ".join(f"z{axis + 1} = {state.cursor[axis]:+.2f}" for axis in shown).replace("-", "−")
-        words = [code, f"nearest: {state.label_of(row)}"]
-        self._words.data = {"x": [0, 0], "y": [-LINE * 0.8, -LINE * 1.9], "words": words}
+        self._words.data = {"words": [code, f"nearest: {state.label_of(row)}"]}

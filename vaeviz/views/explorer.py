@@ -94,4 +94,5 @@ class Explorer(View):
 
 
 def _cell_css(area: str) -> str:
-    return f":host {{ grid-area: {area}; display: flex; min-width: 0; min-height: 0; overflow: hidden; }}"
+    # Contained: what changes in one card lays out that card anew, and not the whole page.
+    return f":host {{ grid-area: {area}; display: flex; min-width: 0; min-height: 0; contain: strict; }}"

@@ -13,15 +13,15 @@ from bokeh.plotting import figure as Figure
 
 from vaeviz.training import Metrics
 from vaeviz.views.palette import TRAIN, VALIDATION
-from vaeviz.views.view import View, dress, switch, text, toggle
+from vaeviz.views.view import View, dress, one_line, switch, text, toggle
 
 MOST_POINTS = 4000
 """Rows of one split that a browser holds; beyond it the history is thinned, minima and maxima kept."""
 
 SMOOTHING = 0.8
 WORDS_CSS = """
-:host { margin: 0 12px; font-size: 11.5px; }
-div { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; font-variant-numeric: tabular-nums; }
+:host { font-size: 11.5px; }
+:host > div > div { padding: 0 12px; }
 i { display: inline-block; width: 14px; height: 3px; vertical-align: middle; margin-right: 5px; }
 """
 TERMS = ("loss", "reconstruction", "kl")
@@ -54,7 +54,7 @@ class LossView(View):
         self._sources = {split: ColumnDataSource({c: [] for c in COLUMNS}, name=split) for split in self._rows}
         self._bokeh = self._make_figure()
         self._figure = pn.pane.Bokeh(self._bokeh, sizing_mode="stretch_both", margin=0)
-        self._words = text(css=WORDS_CSS)
+        self._words = text(css=one_line(18) + WORDS_CSS)
         self._layout = self._card(
             pn.Column(self._words, self._figure, sizing_mode="stretch_both", margin=0),
             switch(self.param.term),

@@ -1,4 +1,4 @@
-"""Cursor, endpoints and path, drawn on a plane: light glyphs that are moved without redrawing the plot."""
+"""Cursor, endpoints and path, drawn on a plane: light marks that are moved without redrawing the plot."""
 
 from collections.abc import Callable
 
@@ -9,6 +9,8 @@ from bokeh.plotting import figure as Figure
 from jaxtyping import Float
 
 from vaeviz.views.palette import MARK
+
+HIDDEN = np.full(2, np.nan)
 
 GRIP = 14
 """Pixels around an endpoint within which a drag takes hold of it."""
@@ -51,6 +53,40 @@ ends.change.emit()
 """
 END_JS = "ends._held = -1"
 
+# What follows the mouse are elements of the page over the plot, and not glyphs: a glyph that moves has Bokeh paint a
+# layer of its figure anew and measure its axes, which takes a slow machine longer than all the rest from hand to eye.
+SPOTS_JS = """
+const view = cb_context.index.find_one(fig)
+const bbox = view?.frame?.bbox
+if (!(bbox?.width > 0)) { return }
+if (!view._spots?.isConnected) {
+  view._spots = document.createElement("div")
+  view._spots.className = "vv-spots"
+  view._spots.style.cssText = "position:absolute;contain:strict;pointer-events:none"
+  view._spots.innerHTML = looks.map((look) => `<div style="position:absolute;left:0;top:0">${look}</div>`).join("")
+  view.canvas_view.overlays_el.append(view._spots)
+}
+for (const side of ["left", "top", "width", "height"]) {
+  const length = `${bbox[side]}px`
+  if (view._spots.style[side] !== length) { view._spots.style[side] = length }
+}
+const {x, y} = spots.data
+for (let i = 0; i < x.length; i++) {
+  const style = view._spots.children[i].style
+  const sx = view.frame.x_scale.compute(x[i]) - bbox.left, sy = view.frame.y_scale.compute(y[i]) - bbox.top
+  style.display = isFinite(sx + sy) ? "block" : "none"
+  style.transform = `translate(${sx}px, ${sy}px)`
+}
+"""
+BAR = "position:absolute;box-sizing:border-box;border:1px solid white;background:" + MARK
+LOOKS = (
+    f'<div style="{BAR};left:-13px;top:-2px;width:26px;height:4px"></div>'
+    f'<div style="{BAR};left:-2px;top:-13px;width:4px;height:26px"></div>',
+    f'<div style="position:absolute;left:-7px;top:-7px;width:10px;height:10px;border:2px solid {MARK};'
+    'border-radius:50%"></div>',
+)
+"""Cursor and nearest example, in the order of the rows of the spots' source."""
+
 
 class Marks:
     """The marks on one figure.
@@ -67,26 +103,26 @@ class Marks:
         self.figure = figure
         self._on_drag = on_drag
         self._held: int | None = None
+        self._spots = ColumnDataSource({"x": [], "y": []}, name=f"{figure.name} spots")
         self.path = ColumnDataSource({"x": [], "y": []}, name="path")
         self.ends = ColumnDataSource({"x": [], "y": [], "name": []}, name="endpoints")
-        self.cursor = ColumnDataSource({"x": [], "y": []}, name="cursor")
-        self.nearest = ColumnDataSource({"x": [], "y": []}, name="nearest")
         figure.line("x", "y", source=self.path, color="white", width=4, alpha=0.6, level="overlay")
         figure.line("x", "y", source=self.path, color=MARK, width=2, level="overlay")
         figure.scatter("x", "y", source=self.ends, size=22, fill_color=MARK, line_color="white", line_width=2,
                        level="overlay")  # fmt: skip
         figure.text("x", "y", text="name", source=self.ends, text_color="white", text_font_size="12px",
                     text_font_style="bold", text_align="center", text_baseline="middle", level="overlay")  # fmt: skip
-        figure.scatter("x", "y", source=self.nearest, size=13, fill_alpha=0, line_color=MARK, line_width=2,
-                       level="overlay")  # fmt: skip
-        for color, width in (("white", 5), (MARK, 2.5)):
-            figure.scatter("x", "y", source=self.cursor, marker="cross", size=24, line_color=color, line_width=width,
-                           level="overlay")  # fmt: skip
-        for renderer in figure.renderers[-7:]:
+        for renderer in figure.renderers[-4:]:
             renderer.update(nonselection_glyph=None, selection_glyph=None)
         args = {"fig": figure, "ends": self.ends, "grip": GRIP}
         for event, code in (("mousemove", HOVER_JS), ("panstart", START_JS), ("pan", DRAG_JS), ("panend", END_JS)):
             figure.js_on_event(event, CustomJS(args=args, code=code))
+        place = CustomJS(args={"fig": figure, "spots": self._spots, "looks": LOOKS}, code=SPOTS_JS)
+        self._spots.js_on_change("data", place)
+        for model, names in ((figure, ("inner_width", "inner_height")), (figure.x_range, ("start", "end")),
+                             (figure.y_range, ("start", "end"))):  # fmt: skip
+            for name in names:
+                model.js_on_change(name, place)
         figure.on_event(PanStart, self._on_pan_start)
         figure.on_event(Pan, self._on_pan)
         figure.on_event(PanEnd, self._on_pan_end)
@@ -96,13 +132,18 @@ class Marks:
         """The endpoint that is being dragged, if any."""
         return self._held
 
+    def point(self, cursor: Float[np.ndarray, " 2"] | None, nearest: Float[np.ndarray, " 2"]) -> None:
+        """Mark where the cursor is (None where the hand itself shows it) and the example nearest to it."""
+        points = np.stack((HIDDEN if cursor is None else cursor, nearest))
+        # As lists: each array would go as a message of its own.
+        self._spots.data = {"x": points[:, 0].tolist(), "y": points[:, 1].tolist()}
+
     def move(self, source: ColumnDataSource, points: Float[np.ndarray, "N 2"]) -> None:
-        """Move a mark to points in the figure's coordinates; no points hide it."""
+        """Move the path or its ends to points in the figure's coordinates."""
         data = {"x": points[:, 0].tolist(), "y": points[:, 1].tolist()}
         if source is self.ends:
             data["name"] = ["A", "B"][: len(points)]
-        if data["x"] or source.data["x"]:  # a hidden mark that stays hidden is not sent
-            source.data = data
+        source.data = data
 
     def _on_pan_start(self, event: PanStart) -> None:
         x_range, y_range = self.figure.x_range, self.figure.y_range

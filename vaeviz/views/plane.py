@@ -7,7 +7,7 @@ from bokeh.models import CustomJS, Plot
 
 from vaeviz.latent import path
 from vaeviz.views.marks import Marks
-from vaeviz.views.planes import HIDDEN, Coordinates, axis_label, from_z, into_z
+from vaeviz.views.planes import Coordinates, axis_label, from_z, into_z
 from vaeviz.views.view import View, dress
 
 PATH_POINTS = 41
@@ -101,12 +101,11 @@ class PlaneView(View):
         self._update_run()
         state = self.state
         here = state.cursor_plane == self.figure_name
-        at = state.in_plane(state.cursor[None])
         row = state.nearest_row(state.cursor)
-        nearest = state.in_plane(state.frame.snapshot.mu[[row]])
+        codes = np.stack((state.cursor, state.frame.snapshot.mu[row]))
+        cursor, nearest = from_z(state.in_plane(codes), self.plane_coordinates)
         for marks in self._marks.values():
-            marks.move(marks.cursor, HIDDEN if here else from_z(at, self.plane_coordinates))
-            marks.move(marks.nearest, from_z(nearest, self.plane_coordinates))
+            marks.point(None if here else cursor, nearest)
 
     def _update_path(self, *_) -> None:
         state = self.state

@@ -10,8 +10,6 @@ from vaeviz.latent import to_u, to_z
 Coordinates = Literal["z", "u"]
 """z itself, or u = Φ(z), the prior's percentile."""
 
-HIDDEN = np.full((0, 2), np.nan)
-
 
 def from_z(points: Float[np.ndarray, "N 2"], coordinates: Coordinates) -> Float[np.ndarray, "N 2"]:
     """Return points of the latent plane in these coordinates."""

@@ -5,13 +5,12 @@ import html
 import panel as pn
 import panel_material_ui as pmui
 
-from vaeviz.views.view import View, text
+from vaeviz.views.view import View, one_line, text
 
 DOTS = {"ready": "#888888", "running": "#2e9e4f", "paused": "#d98a00", "finished": "#3f90da", "stopped": "#888888",
         "failed": "#d32f2f"}  # fmt: skip
 LINE_CSS = """
-:host { margin: 0; font-size: 13px; flex: 1 1 auto; min-width: 0; }
-div { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; font-variant-numeric: tabular-nums; }
+:host { font-size: 13px; }
 i { display: inline-block; width: 9px; height: 9px; border-radius: 50%; margin-right: 7px; }
 span { opacity: 0.7; }
 """
@@ -27,10 +26,11 @@ class StatusView(View):
 
     def __init__(self, state, **params) -> None:
         super().__init__(state, **params)
-        self._line = text(css=LINE_CSS)
+        self._line = text(css=one_line(22) + LINE_CSS)
         self._bar = pmui.LinearProgress(
-            value=0, variant="determinate", sizing_mode="stretch_width", margin=(0, 12), max_width=320, height=6
-        )
+            value=0, variant="determinate", margin=(0, 12), width=240, height=6,
+            stylesheets=[":host { flex: 0 0 auto; }"],
+        )  # fmt: skip
         self._alert = pmui.Alert(
             alert_type="error", visible=False, closeable=True, sizing_mode="stretch_width", margin=(4, 0)
         )

@@ -57,6 +57,20 @@ def choice(parameter: param.Parameter, width: int, **params) -> pmui.Select:
     return pmui.Select.from_param(parameter, label="", size="small", margin=0, sx=COMPACT, width=width, **params)
 
 
+def one_line(height: int) -> str:
+    """Return the style of a line of so many pixels whose words change often: only they are laid out anew, not the page.
+
+    (The pane's own stylesheet comes after it; its words stand in the first `div` of its shadow tree.)
+    """
+    return f"""
+:host {{ position: relative; flex: 0 1 auto; width: 100%; min-width: 0; height: {height}px; min-height: {height}px;
+  margin: 0; }}
+:host > div {{ position: absolute; left: 0; top: 0; width: 100%; height: {height}px; contain: strict; }}
+:host > div > div {{ white-space: nowrap; overflow: hidden; text-overflow: ellipsis; line-height: {height}px;
+  font-variant-numeric: tabular-nums; }}
+"""
+
+
 def text(markup: str = "", css: str = TITLE_CSS, **params) -> pn.pane.HTML:
     """Return a pane for a line of text of our own making."""
     return pn.pane.HTML(f"<div>{markup}</div>", stylesheets=[css], margin=0, **params)
