@@ -41,6 +41,16 @@ def mp4(path):
     return np.frombuffer(read.stdout, np.uint8).reshape(-1, int(height), int(width), 3), about
 
 
+@pytest.fixture(scope="module")
+def as_gif(run, tmp_path_factory):
+    return export_animation(run, tmp_path_factory.mktemp("gif") / "evolution.gif", **SMALL)
+
+
+@pytest.fixture(scope="module")
+def as_film(run, tmp_path_factory):
+    return mp4(export_animation(run, tmp_path_factory.mktemp("mp4") / "evolution.mp4", **SMALL))
+
+
 def test_a_gif_has_a_frame_for_each_kept_step_and_the_last_stands_longer(run, tmp_path):
     path = export_animation(run, tmp_path / "evolution.GIF", seconds_per_step=0.3, **SMALL)
     frames, durations = gif(path)
@@ -49,8 +59,8 @@ def test_a_gif_has_a_frame_for_each_kept_step_and_the_last_stands_longer(run, tm
     assert durations == [300] * 5 + [2300]
 
 
-def test_each_frame_of_a_gif_shows_its_step(run, tmp_path):
-    frames, _ = gif(export_animation(run, tmp_path / "evolution.gif", **SMALL))
+def test_each_frame_of_a_gif_shows_its_step(run, as_gif):
+    frames, _ = gif(as_gif)
     planes = Planes(run.dataset, 2, side=3)
     for step, frame in zip(run.steps, frames, strict=True):
         planes.show(run.snapshot(step))
@@ -66,26 +76,25 @@ def test_what_stands_still_has_the_same_colour_in_every_frame(run, tmp_path):
     assert (frames[0][-3:] == 255).all()
 
 
-def test_a_film_is_h264_with_even_sizes_and_stands_as_long_as_asked(run, tmp_path):
-    path = export_animation(run, tmp_path / "evolution.mp4", seconds_per_step=0.4, **SMALL)
-    frames, about = mp4(path)
+def test_a_film_is_h264_with_even_sizes_and_stands_as_long_as_asked(as_film):
+    frames, about = as_film
     assert about["codec"] == "h264"
     assert about["pix_fmt"] == "yuv420p"
     assert len(frames) / about["fps"] == pytest.approx(6 * 0.4 + 2)
     assert all(side % 2 == 0 for side in about["size"])
 
 
-def test_the_last_frame_of_a_film_has_the_colours_of_the_figure(run, tmp_path):
-    frames, _ = mp4(export_animation(run, tmp_path / "evolution.mp4", **SMALL))
+def test_the_last_frame_of_a_film_has_the_colours_of_the_figure(run, as_film):
+    frames, _ = as_film
     planes = Planes(run.dataset, 2, side=3)
     planes.show(run.snapshot())
     assert np.abs(frames[-1].astype(int) - planes.pixels(200)).mean() < 3
 
 
 @pytest.mark.parametrize("what", ["scatter", "manifold"])
-def test_one_plane_alone_is_smaller_than_both(run, tmp_path, what):
+def test_one_plane_alone_is_smaller_than_both(run, as_gif, tmp_path, what):
     alone = gif(export_animation(run, tmp_path / "one.gif", what=what, **SMALL))[0][0]
-    both = gif(export_animation(run, tmp_path / "both.gif", **SMALL))[0][0]
+    both = gif(as_gif)[0][0]
     assert alone.shape[1] < both.shape[1]
 
 
@@ -95,9 +104,9 @@ def test_runs_of_other_dimensions_in_colour_are_animated_too(tmp_path, latent_di
     assert len(gif(export_animation(run, tmp_path / "evolution.gif", **SMALL))[0]) == 3
 
 
-def test_the_same_run_gives_the_same_gif(run, tmp_path):
-    one, two = (export_animation(run, tmp_path / name, **SMALL) for name in ("1.gif", "2.gif"))
-    assert one.read_bytes() == two.read_bytes()
+def test_the_same_run_gives_the_same_gif(run, as_gif, tmp_path):
+    again = export_animation(run, tmp_path / "again.gif", **SMALL)
+    assert again.read_bytes() == as_gif.read_bytes()
 
 
 def test_progress_is_told_to_whom_asks(run, tmp_path):

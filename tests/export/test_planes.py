@@ -107,10 +107,9 @@ def test_any_run_can_be_drawn(latent_dim, channels, classes):
     dataset = make_dataset(channels, classes=classes, count=40)
     model = DenseVAE(dataset.image_shape, hidden_sizes=(4,), latent_dim=latent_dim)
     run = TrainingRun(model, dataset, TrainConfig(batch_size=8))
-    for coordinates in ("z", "u"):
-        for color_by in ("label", "KL", "σ"):
-            _, pixels = shown(run, side=2, coordinates=coordinates, color_by=color_by, theme="dark")
-            assert pixels.shape[0] % 2 == pixels.shape[1] % 2 == 0
+    for coordinates, color_by in (("z", "label"), ("u", "KL" if channels == 1 else "σ")):
+        _, pixels = shown(run, side=2, coordinates=coordinates, color_by=color_by, theme="dark")
+        assert pixels.shape[0] % 2 == pixels.shape[1] % 2 == 0
 
 
 def test_the_default_picture_is_960_by_480():
