@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from tests.training.small import equal, small_model, weights
-from vaeviz.training import Metrics, MetricsLog, SnapshotStore, SnapshotTaker, TrainConfig
+from vaeviz.training import Metrics, MetricsLog, SnapshotStore, SnapshotTaker, TrainConfig, events
+from vaeviz.training.history import Kept
 
 
 def row(step: int, split: str = "train") -> Metrics:
@@ -89,6 +90,16 @@ def test_a_million_rows_would_take_less_than_60_megabytes():
         tracemalloc.stop()
     assert len(log) == 100_000
     assert held < 6_000_000
+
+
+def test_a_log_can_begin_with_the_rows_of_another():
+    log = MetricsLog()
+    for each in (row(0, "validation"), row(2**40), row(3)):
+        log.append(each)
+    other = MetricsLog(log.values())
+    other.append(row(4, "test"))
+    assert other.since(0) == ([row(0, "validation"), row(2**40), row(3), row(4, "test")], 4)
+    assert MetricsLog(MetricsLog().values()).since(0) == ([], 0)
 
 
 # The store
@@ -195,6 +206,65 @@ def test_a_full_disk_loses_no_snapshot(taker, take, temporary, monkeypatch):
         store.add(take(1), keep=True)
     assert store.steps == [0, 1]
     assert equal(weights(store.get(0).vae), weights(take(0).vae))
+
+
+# Embeddings
+
+
+@pytest.fixture
+def embedded(monkeypatch) -> list[int]:
+    """The steps whose examples were embedded, in order; a list that grows."""
+    done, embed = [], events.embed
+    monkeypatch.setattr(events, "embed", lambda *given: done.append(1) or embed(*given))
+    return done
+
+
+def test_the_embedding_of_a_snapshot_that_goes_to_disk_is_not_worked_out_again(taker, take, temporary, embedded):
+    store = SnapshotStore(taker, budget=0)
+    first = take(0)
+    expected = first.embedding
+    store.add(first, keep=True)
+    store.add(take(1), keep=True)
+    assert store.get(0) is not first
+    assert store.get(0).embedding is expected
+    assert len(embedded) == 1
+
+
+def test_a_timeline_that_was_seen_once_is_not_embedded_again(taker, take, temporary, embedded):
+    store = SnapshotStore(taker, budget=0)
+    for step in range(12):
+        store.add(take(step), keep=True)
+    seen = [store.get(step).mu for step in range(12)]
+    assert all(np.array_equal(store.get(step).mu, seen[step]) for step in range(12))
+    assert len(embedded) == 12
+
+
+def test_embeddings_stay_within_their_bound_and_the_least_recent_goes_first(taker, take, temporary, embedded):
+    one = take(0).embedding.mu.nbytes * 2
+    embedded.clear()
+    store = SnapshotStore(taker, budget=0, embeddings=3 * one)
+    for step in range(12):
+        store.add(take(step), keep=True)
+    for step in range(12):
+        _ = store.get(step).embedding
+    assert store._embeddings._bytes <= 3 * one
+    for step in (7, 6, 5):  # dropped last
+        _ = store.get(step).embedding
+    assert len(embedded) == 12
+    _ = store.get(0).embedding
+    assert len(embedded) == 13
+
+
+def test_a_snapshot_that_was_saved_elsewhere_is_read_from_there_and_not_written_again(taker, take, temporary):
+    store = SnapshotStore(taker, budget=0)
+    store.add(take(0), keep=True)
+    store.saved(Kept(0, 0.0, lambda: weights(take(0).vae)))
+    store.saved(Kept(3, 0.3, lambda: weights(take(3).vae)))
+    store.add(take(5), keep=True)
+    assert not list(temporary.iterdir())
+    assert store.steps == [0, 3, 5]
+    for step in (0, 3, 5):
+        assert equal(weights(store.get(step).vae), weights(take(step).vae))
 
 
 def test_weights_read_back_survive_the_store(taker, take, temporary):

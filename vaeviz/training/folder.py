@@ -36,6 +36,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._run: str | None = None
+        self._state: Entry | None = None
         self._splits: Entry | None = None
         self._snapshots: dict[int, Entry] = {}
 
@@ -54,8 +55,11 @@ class RunFolder:
         ValueError
             If the folder holds another run.
         """
-        if self._run is None and self.holds_run and read_folder(self.path)[1].id != saved.id:
-            raise ValueError(f"{self.path} holds another run: choose another folder")
+        if self._run is None and self.holds_run:
+            there, other = read_folder(self.path)
+            if other.id != saved.id:
+                raise ValueError(f"{self.path} holds another run: choose another folder")
+            self._state = there._state
         if self._splits is None or not self._has(self._splits):
             self._splits = put_tensors(self.path, "splits", saved.splits)
         for kept in saved.snapshots:
@@ -64,8 +68,13 @@ class RunFolder:
         tensors = {**saved.state.tensors, METRICS: torch.from_numpy(saved.metrics)}
         state = put_tensors(self.path, f"state-{saved.state.step}", tensors)
         manifest = Manifest.of(self.path / MANIFEST, saved, state, self._splits, self._snapshots)
-        put(self.path / MANIFEST, manifest.body())
-        self._run = saved.id
+        try:
+            put(self.path / MANIFEST, manifest.body())
+        except BaseException:
+            if state != self._state:  # many in a row would fill the disk for good
+                (self.path / state.file).unlink(missing_ok=True)
+            raise
+        self._run, self._state = saved.id, state
         self._tidy({MANIFEST, state.file, self._splits.file, *(entry.file for entry in self._snapshots.values())})
         return [self._kept(kept.step, kept.epoch) for kept in saved.snapshots]
 
@@ -81,7 +90,7 @@ class RunFolder:
         """
         manifest = self._manifest()
         snapshots = manifest.snapshots
-        self._splits = manifest.splits
+        self._state, self._splits = manifest.state, manifest.splits
         self._snapshots = {step: entry for step, _, entry in snapshots}
         saved = manifest.checkpoint(
             get_tensors(self.path, manifest.state),

@@ -541,7 +541,7 @@ def resume_run(
                 f"epochs={epochs}, steps={steps}: the {saved.config.schedule} schedule of {saved.folder} is made for"
                 " its own end; leave both out"
             )
-        changes |= {"epochs": epochs or saved.config.epochs, "steps": steps}
+        changes |= {"epochs": saved.config.epochs if epochs is None else epochs, "steps": steps}
     config = replace(saved.config, **changes)  # type: ignore[arg-type]  # it checks them itself
     total = config.total_steps(len(saved.dataset.train))
     if saved.step >= total:
