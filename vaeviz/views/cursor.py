@@ -141,6 +141,7 @@ class CursorView(View):
             example = snapshot.images[row].numpy()
             self._show(self._example, example / 255 if example.dtype == np.uint8 else example)
             self._show(self._again, pictures[1])
-        shown = list(state.plane_axes)
-        code = "   ".join(f"z{axis + 1} = {state.cursor[axis]:+.2f}" for axis in shown).replace("-", "−")
+        (point,) = state.in_plane(state.cursor[None])
+        names = [state.axis_name(which) for which in range(len(state.plane.basis))]
+        code = "   ".join(f"{name} = {value:+.2f}" for name, value in zip(names, point, strict=False)).replace("-", "−")
         self._words.data = {"words": [code, f"nearest: {state.label_of(row)}"]}

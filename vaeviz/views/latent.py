@@ -29,7 +29,6 @@ class LatentView(PlaneView):
     state : ExplorerState or Run
     """
 
-    color_by = param.Selector(default="label", objects=["label", "KL", "σ"], doc="What the colours tell.")
     extent = param.Selector(default="auto", objects=["auto", "±3", "±4", "±6"], doc="Range of z that is shown.")
     hidden_classes = param.List([], doc="Class numbers that are not drawn.")
 
@@ -43,8 +42,9 @@ class LatentView(PlaneView):
         self._ground = PictureLayer("backdrop")
         self._layers = self._dots, self._ground
         self._figure = plot_pane(self._plot())
+        self._shown_axes = self.state.plane.axes
         self._axes = switch(self.state.param.coordinates, options={"z": "z", "u = Φ(z)": "u"})
-        self._color_by = choice(self.param.color_by, 76)
+        self._color_by = choice(self.state.param.color_by, 76)
         self._extent = choice(self.param.extent, 68)
         self._across, self._up = (
             pmui.Select(size="small", margin=0, sx=COMPACT, width=64, description=f"The latent axis {way}")
@@ -63,7 +63,7 @@ class LatentView(PlaneView):
         )
         self.state.param.watch(self._update_scatter, "frame")
         self.state.param.watch(self._update_selection, "selection")
-        self.state.param.watch(self._update_coordinates, ["coordinates", "axes"])
+        self.state.param.watch(self._update_coordinates, "coordinates")
         self.state.param.watch(self._update_legend, "run")
         self.state.param.watch(self._update_axes, ["run", "axes"])
         self._update_legend()
@@ -117,11 +117,11 @@ class LatentView(PlaneView):
 
     def _scatter(self) -> tuple:
         snapshot = self.state.frame.snapshot
-        if self.color_by == "label":
+        if self.state.color_by == "label":
             count = max(1, len(self.state.run.dataset.class_names))
             return self._points(), self._classes().astype(float), tuple(class_colors(count)), (-0.5, count - 0.5)
         mu, logvar = snapshot.embedding
-        if self.color_by == "KL":
+        if self.state.color_by == "KL":
             values = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(1)
         else:
             values = np.exp(0.5 * logvar).mean(1)
@@ -136,8 +136,12 @@ class LatentView(PlaneView):
             return blank, (-1e-9, -1e-9, 1e-9, 1e-9)
         return frame.manifold, (0, 0, 1, 1)
 
-    @param.depends("color_by", "hidden_classes", watch=True)
+    @param.depends("hidden_classes", watch=True)
     def _update_scatter(self, *_) -> None:
+        if self.state.plane.axes != self._shown_axes:
+            self._shown_axes = self.state.plane.axes
+            self._update_coordinates()
+            return
         self._dots.show(*self._scatter())
         if self.state.coordinates == "u":
             self._ground.show(*self._backdrop())

@@ -47,7 +47,7 @@ class ManifoldView(PlaneView):
         self._layout = self._card(
             pn.Column(self._figure, self._caption, sizing_mode="stretch_both", margin=0), self._side, self._range
         )
-        self._shown = (self.state.frame.coordinates, self.state.frame.limit, self.state.frame.axes)
+        self._shown = self._scales()
         self.state.param.watch(self._update_tiles, "frame")
         self._update_words()
 
@@ -70,7 +70,7 @@ class ManifoldView(PlaneView):
         frame = self.state.frame
         x_range, y_range = self._ranges()
         if self.state.latent_dim == 1:  # a strip, as high as one tile
-            middle, half = sum(y_range) / 2, (y_range[1] - y_range[0]) / self.state.manifold_side / 2
+            middle, half = sum(y_range) / 2, (y_range[1] - y_range[0]) / frame.side / 2
             y_range = middle - half, middle + half
         return frame.manifold, (x_range[0], y_range[0], x_range[1], y_range[1])
 
@@ -81,8 +81,7 @@ class ManifoldView(PlaneView):
 
     def _update_tiles(self, *_) -> None:
         self._tiles.show(*self._picture())
-        frame = self.state.frame
-        shown = (frame.coordinates, frame.limit, frame.axes)
+        shown = self._scales()
         if shown != self._shown:
             self._shown = shown
             self._update_ranges()
@@ -91,8 +90,13 @@ class ManifoldView(PlaneView):
             self._update_path()
         self._update_words()
 
+    def _scales(self) -> tuple:
+        frame = self.state.frame
+        return frame.coordinates, frame.limit, frame.plane.axes
+
     def _update_words(self) -> None:
-        side, frame = self.state.manifold_side, self.state.frame
+        frame = self.state.frame
+        side = frame.side
         if frame.coordinates == "u":
             where = "z = Φ⁻¹((i + ½) / n): every tile is equally probable"
         else:
@@ -103,8 +107,8 @@ class ManifoldView(PlaneView):
     def _label_axes(self, figure) -> None:
         super()._label_axes(figure)
         inverse_cdf = self.plane_coordinates == "u"
-        for axis, number in zip((figure.xaxis, figure.yaxis), self.state.plane_axes, strict=False):
-            axis.axis_label = f"z{number + 1}" + (" at percentiles of the prior" if inverse_cdf else "")
+        for which, axis in enumerate((figure.xaxis, figure.yaxis)[: len(self.state.plane.basis)]):
+            axis.axis_label = self.state.axis_name(which) + (" at percentiles of the prior" if inverse_cdf else "")
             if inverse_cdf:
                 labels = {float(ndtr(z)): f"{z:g}".replace("-", "−") for z in Z_TICKS}
                 axis.ticker = FixedTicker(ticks=list(labels))

@@ -40,7 +40,7 @@ class PlaneView(View):
         self._shown_ranges = self._ranges()
         self._channels = state.run.dataset.image_shape[0]
         state.param.watch(self._update_cursor, ["cursor", "frame"])
-        state.param.watch(self._update_path, ["endpoints", "path_kind", "axes"])
+        state.param.watch(self._update_path, ["endpoints", "path_kind"])
 
     # To be said by each plane
 
@@ -134,6 +134,8 @@ class PlaneView(View):
                 axis.update(start=start, end=end, reset_start=start, reset_end=end)
 
     def _label_axes(self, figure: Plot) -> None:
-        names = [axis_label(axis, self.plane_coordinates) for axis in self.state.plane_axes]
-        figure.xaxis.axis_label = names[0]
-        figure.yaxis.axis_label = names[1] if len(names) > 1 else "(no second dimension)"
+        flat = len(self.state.plane.basis) == 1
+        figure.xaxis.axis_label = axis_label(self.state.axis_name(0), self.plane_coordinates)
+        figure.yaxis.axis_label = (
+            "(no second dimension)" if flat else axis_label(self.state.axis_name(1), self.plane_coordinates)
+        )

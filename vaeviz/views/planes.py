@@ -21,7 +21,8 @@ def into_z(points: Float[np.ndarray, "N 2"], coordinates: Coordinates) -> Float[
     return to_z(points) if coordinates == "u" else points
 
 
-def axis_label(axis: int, coordinates: Coordinates) -> str:
-    """Return the name of a latent axis (counted from 0), such as "z1" or "u1 = Φ(z1)"."""
-    name = f"z{axis + 1}"
-    return name if coordinates == "z" else f"u{axis + 1} = Φ({name}), percentile of the prior"
+def axis_label(name: str, coordinates: Coordinates) -> str:
+    """Return how an axis of this name is called, such as "z1" or "u1 = Φ(z1)"."""
+    if coordinates == "z":
+        return name
+    return f"{name.replace('z', 'u')} = Φ({name}), percentile of the prior"

@@ -2,16 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import panel as pn
 import param
 from jaxtyping import Float, UInt8
+from numpy.typing import ArrayLike
 
-from vaeviz.latent import decode, linear_ticks, manifold_codes, one_thread, prior_ticks
+from vaeviz.latent import (
+    Plane,
+    axes_plane,
+    decode,
+    linear_ticks,
+    one_thread,
+    plane_codes,
+    principal_plane,
+    prior_ticks,
+)
 from vaeviz.training import Run, Snapshot
 from vaeviz.views.pictures import mosaic
 from vaeviz.views.planes import Coordinates
@@ -30,14 +40,37 @@ HAND_RESTS, HAND_WAITS = 0.5, 6.0
 hand has rested for so many seconds, or after so many all the same."""
 
 
+AHEAD_SECONDS = 1.5
+"""While the run trains, at most one kept snapshot in so many seconds is embedded ahead of its turn in the timeline."""
+
+LARGEST_PICTURE = 3000
+"""Pixels along each side of the manifold's picture, at most: beyond it tiles are drawn with every second pixel, or
+fewer."""
+
+
 class Frame(NamedTuple):
-    """A snapshot and the manifold decoded with it: what is on the screen."""
+    """A snapshot, and what was worked out for it beside the page's own thread: what is on the screen.
+
+    Attributes
+    ----------
+    snapshot : Snapshot
+    plane : Plane
+        The directions of the latent space that are across and up in both planes.
+    manifold : ndarray (R, S, C)
+        The tiles as one picture of bytes.
+    coordinates, limit, side
+        Of the manifold: percentiles or linear z, then in [-limit, limit]; tiles along a side.
+    prepared : mapping
+        What views have asked for by `ExplorerState.prepare`, by name.
+    """
 
     snapshot: Snapshot
+    plane: Plane
     manifold: UInt8[np.ndarray, "R S C"]
     coordinates: Coordinates
     limit: float
-    axes: tuple[int, ...]
+    side: int
+    prepared: Mapping[str, Any]
 
 
 class ExplorerState(param.Parameterized):
@@ -56,7 +89,15 @@ class ExplorerState(param.Parameterized):
     views_share = param.Number(0.0, doc="Share of the time that showing new snapshots takes.")
     alert = param.String("", doc="A sentence for the person, or nothing.")
 
+    live = param.Boolean(True, doc="Whether the newest snapshot is shown, or that of the step `at`.")
+    at = param.Integer(0, doc="The kept step that is shown while not live.")
+    kept = param.List([], doc="Steps of the kept snapshots as last seen: the timeline.")
+
+    plane_kind = param.Selector(default="axes", objects=["axes", "PCA"], doc="What the planes show: two axes, or PCA.")
     axes = param.Tuple((0, 1), length=2, doc="The latent axes across and up, counted from 0.")
+    color_by = param.Selector(
+        default="label", objects=["label", "KL", "reconstruction", "σ"], doc="What the scatter's colours tell."
+    )
     coordinates = param.Selector(default="z", objects=["z", "u"], doc="Coordinates of the latent plane.")
     manifold_range = param.Selector(default="u", objects=["u", "z"], doc="Percentiles of the prior, or linear z.")
     manifold_side = param.Integer(20, bounds=(2, 100), doc="Tiles along each side of the manifold, n.")
@@ -66,6 +107,12 @@ class ExplorerState(param.Parameterized):
     cursor_plane = param.String("", doc="The view in which it is pointed at.")
     endpoints = param.Array(doc="The codes A and B, (2, L).")
     endpoints_plane = param.String("", doc="The view in which they are being dragged.")
+    endpoint_rows = param.Tuple((None, None), length=2, doc="Rows of the examples that A and B follow through time.")
+    route = param.Selector(default="A to B", objects=["A to B", "morph", "walk", "drawn"], doc="Which way one goes.")
+    morph_rows = param.List([], doc="Rows of the examples that the morph goes through; none: one of each class.")
+    frames_per_leg = param.Integer(10, bounds=(1, 100), doc="Frames from one example of the morph to the next.")
+    walk_seed = param.Integer(0, bounds=(0, None), doc="Seed of the random walk under the prior.")
+    drawn = param.Array(doc="The line drawn by hand on a plane, in z of the plane, (P, 2).")
     path_kind = param.Selector(default="linear", objects=["linear", "spherical"], doc="The path from A to B.")
     path_at = param.Number(0.5, bounds=(0, 1), doc="Where on the path from A (0) to B (1) one looks, t.")
     selection = param.List([], doc="Rows (into the snapshot's ids) of the selected examples, in order.")
@@ -80,6 +127,9 @@ class ExplorerState(param.Parameterized):
         self._cost = 0.0
         self._callback = None
         self._task: asyncio.Task | None = None
+        self._preparations: dict[str, Callable[[Run, Snapshot], Any]] = {}
+        self._ahead: set[int] = set()
+        self._ahead_at = -np.inf
         self._begin_anew()
 
     # The clock
@@ -107,23 +157,45 @@ class ExplorerState(param.Parameterized):
                 self.alert = f"Training failed. {self.run.error}"
         with pn.io.hold():
             self.tick += 1
-        moved = self.run.snapshot() not in (self.frame.snapshot, self._unshowable)
+        steps = self.run.steps
+        if steps != self.kept:
+            self.kept = steps
+        self._refresh_when_due()
+
+    def _refresh_when_due(self) -> None:
         now = time.perf_counter()
-        pause = min(max(SHORTEST_REFRESH, self._cost / WATCHING_SHARE), LONGEST_REFRESH)
-        resting = now - self._shown_at < (HAND_WAITS if now - self._touched_at < HAND_RESTS else pause)
-        if self._refreshing or not (self._stale or (moved and not (resting and self.status == "running"))):
+        if self.live:
+            moved = self.run.snapshot() not in (self.frame.snapshot, self._unshowable)
+            pause = min(max(SHORTEST_REFRESH, self._cost / WATCHING_SHARE), LONGEST_REFRESH)
+            resting = now - self._shown_at < (HAND_WAITS if now - self._touched_at < HAND_RESTS else pause)
+            due = moved and not (resting and self.status == "running")
+        else:
+            due = self.at != self.frame.snapshot.step
+        if self._refreshing:
             return
-        self._refreshing, self._stale = True, False
-        # In a task of its own: the callback itself holds the document's lock, and the mouse must not wait for it.
-        self._task = asyncio.get_running_loop().create_task(self._refresh())
+        if self._stale or due:
+            self._refreshing, self._stale = True, False
+            # In a task of its own: the callback itself holds the document's lock, and the mouse must not wait for it.
+            self._task = asyncio.get_running_loop().create_task(self._refresh())
+        elif self.status != "running" or now - max(self._ahead_at, self._touched_at) > AHEAD_SECONDS:
+            self._embed_ahead()
+
+    def _refresh_at_once(self) -> None:
+        """Begin with a frame that is due now, where there is a loop to do it in; else the next look does."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self._refresh_when_due()
 
     async def _refresh(self) -> None:
-        run, snapshot, start = self.run, self.run.snapshot(), time.perf_counter()
+        run, at, start = self.run, None if self.live else self.at, time.perf_counter()
+        newest = run.snapshot()
         try:
-            frame = await asyncio.to_thread(self._make_frame_beside_training, snapshot)
+            frame = await asyncio.to_thread(self._make_frame_beside_training, at)
         except Exception as error:  # a model of the person's own may fail where ours would not: tell it, and go on
-            reason = f"The snapshot of step {snapshot.step:,} can't be shown: {error}"
-            self.schedule(lambda: self._give_up(snapshot, reason))
+            reason = f"The snapshot of step {newest.step if at is None else at:,} can't be shown: {error}"
+            self.schedule(lambda: self._give_up(newest, reason))
         else:
             self.schedule(lambda: self._show(run, frame, time.perf_counter() - start))
 
@@ -133,11 +205,51 @@ class ExplorerState(param.Parameterized):
             return
         start = time.perf_counter()
         with pn.io.hold():
-            self.frame = frame
+            self._take_frame(frame)
         now = time.perf_counter()
         self._cost = seconds + now - start
         self.views_share = min(1.0, self._cost / max(now - self._shown_at, self._cost))
         self._shown_at = now
+        if not self.live and self.at != frame.snapshot.step:  # the timeline was turned on meanwhile
+            self._refresh_when_due()
+
+    def _take_frame(self, frame: Frame) -> None:
+        """Show a frame; endpoints that follow an example go where it has gone."""
+        rows = self.endpoint_rows
+        with param.parameterized.batch_call_watchers(self):
+            self.frame = frame
+            if rows != (None, None):
+                codes = [
+                    frame.snapshot.mu[row].astype(float) if row is not None else code
+                    for row, code in zip(rows, self.endpoints, strict=True)
+                ]
+                self.param.update(endpoints=np.stack(codes), endpoints_plane="")
+
+    def _embed_ahead(self) -> None:
+        """Embed, beside all else, the examples of the next kept snapshot that waits for it."""
+        waiting = [step for step in self.kept if step not in self._ahead]
+        if not waiting:
+            return
+        self._ahead.add(waiting[-1])
+        self._ahead_at = time.perf_counter()
+        run, step = self.run, waiting[-1]
+
+        def embed_beside_training() -> None:
+            with one_thread():
+                _ = run.snapshot(step).embedding
+
+        self._ahead_task = asyncio.get_running_loop().run_in_executor(None, embed_beside_training)
+
+    def prepare(self, name: str, work: Callable[[Run, Snapshot], Any]) -> None:
+        """Have something worked out for each frame, in a worker thread: it is then `frame.prepared[name]`.
+
+        The work must touch nothing of the page; it returns None where it is not needed at present.
+        """
+        self._preparations[name] = work
+
+    def refresh(self) -> None:
+        """Make the frame anew soon: what a view wants prepared has changed."""
+        self._refresh_soon()
 
     def schedule(self, action: Callable[[], None]) -> None:
         """Do this soon, while the document may be changed: what goes on after an `await` may not change it itself."""
@@ -146,6 +258,27 @@ class ExplorerState(param.Parameterized):
     def _give_up(self, snapshot: Snapshot, reason: str) -> None:
         self._refreshing, self._unshowable = False, snapshot
         self.alert = reason
+
+    # Time
+
+    def go_to(self, step: int) -> None:
+        """Turn every view back to the kept step nearest to this one (in logarithmic time)."""
+        steps = self.run.steps
+        self.kept = steps
+        self.at = min(steps, key=lambda kept: abs(np.log2(kept + 1) - np.log2(max(step, 0) + 1)))
+        self.live = False
+
+    def go_live(self) -> None:
+        """Show the newest snapshot again, and each one that follows."""
+        self.live = True
+
+    @param.depends("live", "at", watch=True)
+    def _turn(self) -> None:
+        if self._callback is None:
+            self._take_frame(self._make_frame(None if self.live else self.at))
+        else:
+            self._shown_at = -np.inf
+            self._refresh_at_once()
 
     # What follows from what a person does
 
@@ -160,28 +293,36 @@ class ExplorerState(param.Parameterized):
                 cursor_plane="",
                 endpoints=self._default_endpoints(latent_dim),
                 endpoints_plane="",
+                endpoint_rows=(None, None),
+                morph_rows=[],
+                drawn=np.zeros((0, 2)),
+                live=True,
+                kept=self.run.steps,
+                plane_kind="axes",
                 alert="",
                 status=self.run.status,
                 views_share=0.0,
             )
-            self.frame = self._make_frame(self.run.snapshot())
+            self.frame = self._make_frame()
         self._shown_at = -np.inf
+        self._ahead.clear()
 
-    @param.depends("manifold_range", "manifold_side", "manifold_limit", watch=True)
+    @param.depends("manifold_range", "manifold_side", "manifold_limit", "color_by", watch=True)
     def _refresh_soon(self) -> None:
         if self._callback is None:
-            self.frame = self._make_frame(self.frame.snapshot)
+            self._take_frame(self._make_frame(None if self.live else self.at))
         else:
             self._stale = True
+            self._refresh_at_once()
 
-    @param.depends("axes", watch=True)
-    def _turn_axes(self) -> None:
+    @param.depends("axes", "plane_kind", watch=True)
+    def _turn_plane(self) -> None:
         if len(set(self.axes)) < min(2, self.latent_dim):
             first = self.axes[0]
             self.axes = (first, (first + 1) % self.latent_dim)
             return
         if self.frame is not None:
-            self.frame = self._make_frame(self.frame.snapshot)
+            self._refresh_soon()
 
     @param.depends("selection", watch=True)
     def _hold_base(self) -> None:
@@ -195,22 +336,38 @@ class ExplorerState(param.Parameterized):
             ends[:, 1] = -0.8, 0.8
         return ends
 
-    def _make_frame_beside_training(self, snapshot: Snapshot) -> Frame:
+    def _make_frame_beside_training(self, at: int | None) -> Frame:
         with one_thread() if self.run.status == "running" else nullcontext():
-            return self._make_frame(snapshot)
+            return self._make_frame(at)
 
-    def _make_frame(self, snapshot: Snapshot) -> Frame:
-        """Embed the examples and decode the manifold; nothing of the document is touched, so any thread may."""
-        axes, side = self.plane_axes, self.manifold_side
+    def _make_frame(self, at: int | None = None) -> Frame:
+        """Embed the examples and decode the manifold of a kept step, or of the newest.
+
+        Nothing of the document is touched, so any thread may.
+        """
+        run, side = self.run, self.manifold_side
+        snapshot = run.snapshot(at)
         inverse_cdf = self.manifold_range == "u"
         ticks = prior_ticks(side) if inverse_cdf else linear_ticks(side, self.manifold_limit)
+        plane = self._plane_of(snapshot)
+        flat = len(plane.basis) == 1
+        codes = plane_codes(plane, ticks, None if flat else ticks, self.base(snapshot))
+        stride = max(1, -(-side * max(snapshot.images.shape[2:]) // LARGEST_PICTURE))
+        tiles = decode(snapshot.vae, codes.astype(np.float32))[..., ::stride, ::stride]
+        picture = mosaic(tiles, 1 if flat else side, side)
+        prepared = {name: work(run, snapshot) for name, work in self._preparations.items()}
+        return Frame(snapshot, plane, picture, self.manifold_range, self.manifold_limit, side, prepared)
+
+    def _plane_of(self, snapshot: Snapshot) -> Plane:
         latent_dim = snapshot.vae.latent_dim
-        flat = latent_dim == 1
-        codes = manifold_codes(
-            ticks, None if flat else ticks, latent_dim=latent_dim, axes=axes, base=self.base(snapshot)
-        )
-        picture = mosaic(decode(snapshot.vae, codes.astype(np.float32)), 1 if flat else side, side)
-        return Frame(snapshot, picture, self.manifold_range, self.manifold_limit, axes)
+        if self.plane_kind == "PCA":
+            return principal_plane(snapshot.mu, None if self.frame is None else self._previous_plane(latent_dim))
+        axes = self.axes if latent_dim > 1 else (0,)
+        return axes_plane(axes, latent_dim)
+
+    def _previous_plane(self, latent_dim: int) -> Plane | None:
+        previous = self.frame.plane
+        return previous if previous.axes is None and previous.latent_dim == latent_dim else None
 
     # Geometry
 
@@ -220,33 +377,36 @@ class ExplorerState(param.Parameterized):
         return self.run.snapshot().vae.latent_dim if self.frame is None else self.frame.snapshot.vae.latent_dim
 
     @property
-    def plane_axes(self) -> tuple[int, ...]:
-        """The axes that the planes show: two, or one if the code has no more."""
-        return self.axes if self.run.snapshot().vae.latent_dim > 1 else (0,)
+    def plane(self) -> Plane:
+        """The directions that are across and up in the planes: two, or one if the code has no more."""
+        return self.frame.plane
 
     def base(self, snapshot: Snapshot | None = None) -> Float[np.ndarray, " L"]:
-        """Return the code that holds the other axes: the first selected example's, or 0."""
+        """Return the code that holds the other dimensions: the first selected example's, or 0."""
         snapshot = snapshot or self.frame.snapshot
-        if self.selection and self.selection[0] < len(snapshot.mu):
+        if self.selection and self.selection[0] < len(snapshot.ids):
             return snapshot.mu[self.selection[0]].astype(float)
         return np.zeros(snapshot.vae.latent_dim)
 
     def code_at(self, x: float, y: float) -> Float[np.ndarray, " L"]:
         """Return the code at a point (in z) of the planes."""
-        code = self.base()
-        code[list(self.plane_axes)] = (x, y)[: len(self.plane_axes)]
+        (code,) = self.lift([(x, y)])
         return code
+
+    def lift(self, points: ArrayLike) -> Float[np.ndarray, "N L"]:
+        """Return the codes at points (in z) of the planes, (N, 2)."""
+        return self.plane.lift(np.asarray(points, float)[:, : len(self.plane.basis)], self.base())
 
     def in_plane(self, codes: Float[np.ndarray, "N L"]) -> Float[np.ndarray, "N 2"]:
         """Return where codes lie in the planes, in z; with one latent dimension they lie on the line 0."""
         points = np.zeros((len(codes), 2))
-        points[:, : len(self.plane_axes)] = codes[:, list(self.plane_axes)]
+        points[:, : len(self.plane.basis)] = self.plane.project(codes)
         return points
 
     def nearest_row(self, code: Float[np.ndarray, " L"]) -> int:
         """Return the row of the embedded example whose posterior mean lies nearest in the planes."""
-        axes = list(self.plane_axes)
-        return int(np.argmin(((self.frame.snapshot.mu[:, axes] - code[axes]) ** 2).sum(1)))
+        mu = self.in_plane(self.frame.snapshot.mu)
+        return int(np.argmin(((mu - self.in_plane(code[None])) ** 2).sum(1)))
 
     def point_at(self, code: Float[np.ndarray, " L"], plane: str = "") -> None:
         """Point at a code, in the view of that name."""
@@ -254,15 +414,38 @@ class ExplorerState(param.Parameterized):
         with pn.io.hold():  # all marks and images in one message
             self.param.update(cursor=code, cursor_plane=plane)
 
-    def place_endpoint(self, which: int, code: Float[np.ndarray, " L"], plane: str = "") -> None:
-        """Put endpoint A (0) or B (1) at a code; the view of that name draws it itself."""
-        endpoints = self.endpoints.copy()
-        endpoints[which] = code
+    def place_endpoint(
+        self, which: int, code: Float[np.ndarray, " L"], plane: str = "", row: int | None = None
+    ) -> None:
+        """Put endpoint A (0) or B (1) at a code, or at an example's, which it then follows through time.
+
+        The view named by `plane` draws it itself.
+        """
+        endpoints, rows = self.endpoints.copy(), list(self.endpoint_rows)
+        endpoints[which], rows[which] = code, row
         self._touched_at = time.perf_counter()
         with pn.io.hold():
-            self.param.update(endpoints=endpoints, endpoints_plane=plane)
+            self.param.update(endpoints=endpoints, endpoints_plane=plane, endpoint_rows=tuple(rows))
+
+    def follow_example(self, which: int, row: int) -> None:
+        """Put endpoint A (0) or B (1) at the code of an example.
+
+        Raises
+        ------
+        ValueError
+            If there is no such row.
+        """
+        count = len(self.frame.snapshot.ids)
+        if not 0 <= row < count:
+            raise ValueError(f"example {row}: must be a whole number from 0 to {count - 1:,}")
+        self.place_endpoint(which, self.frame.snapshot.mu[row].astype(float), row=row)
 
     # Words
+
+    def axis_name(self, which: int) -> str:
+        """Return the name of the plane's direction across (0) or up (1), such as "z3" or "PC1"."""
+        axes = self.plane.axes
+        return f"PC{which + 1}" if axes is None else f"z{axes[which] + 1}"
 
     def label_of(self, row: int) -> str:
         """Return the class name of an embedded example, or its number."""

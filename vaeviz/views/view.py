@@ -30,6 +30,11 @@ b { font-weight: 600; } span { opacity: 0.65; font-size: 12px; }
 """
 
 
+FULL_SCREEN_JS = """
+const el = cb_context.index.find_one(card)?.el
+if (document.fullscreenElement) { document.exitFullscreen() } else { el?.requestFullscreen() }
+"""
+
 _SMALL = {"padding": "1px 8px", "fontSize": "12px", "textTransform": "none", "lineHeight": 1.6, "whiteSpace": "nowrap"}
 COMPACT = {
     "& .MuiToggleButton-root": _SMALL,
@@ -86,6 +91,7 @@ class View(pn.viewable.Viewer):
     """
 
     state = param.ClassSelector(class_=ExplorerState, constant=True, doc="What the views share.")
+    shown = param.Boolean(True, doc="Whether it is on the screen; what is not need not be kept up to date.")
 
     title = ""
     hint = ""
@@ -95,8 +101,13 @@ class View(pn.viewable.Viewer):
         self._title = text(f"<b>{self.title}</b> <span>{self.hint}</span>")
 
     def _card(self, body: pn.viewable.Viewable, *controls: pn.viewable.Viewable, **params) -> pn.Column:
-        head = pn.Row(self._title, *controls, stylesheets=[HEAD_CSS], sizing_mode="stretch_width", margin=0)
-        return pn.Column(head, body, stylesheets=[CARD_CSS], margin=0, css_classes=["vv-card"], **params)
+        larger = pmui.IconButton(
+            icon="fullscreen", size="small", margin=0, sx={"padding": "2px"}, description="Full screen; Esc leaves it"
+        )
+        head = pn.Row(self._title, *controls, larger, stylesheets=[HEAD_CSS], sizing_mode="stretch_width", margin=0)
+        card = pn.Column(head, body, stylesheets=[CARD_CSS], margin=0, css_classes=["vv-card"], **params)
+        larger.js_on_click(args={"card": card}, code=FULL_SCREEN_JS)
+        return card
 
     def __panel__(self) -> pn.viewable.Viewable:
         self.state.watch_run()

@@ -1,0 +1,143 @@
+"""The timeline: every kept step of the training, to be turned like a film."""
+
+import html
+
+import panel as pn
+import panel_material_ui as pmui
+import param
+
+from vaeviz.views.view import COMPACT, View, one_line, text
+
+SPEEDS = {"½ ×": 1.0, "1 ×": 0.5, "2 ×": 0.25}
+"""Seconds that a step stands while the timeline plays."""
+
+BAR_CSS = """
+:host { display: flex; flex-direction: row; align-items: center; gap: 8px; padding: 0 10px; height: 40px;
+  background: var(--panel-surface-color, #fff); color: var(--panel-on-surface-color, #222); box-sizing: border-box;
+  border: 1px solid color-mix(in srgb, currentColor 14%, transparent); border-radius: 10px; width: 100%; }
+"""
+LABEL_CSS = ":host { font-size: 12px; max-width: 190px; } :host > div > div { text-align: right; }"
+LIVE = {
+    "padding": "1px 10px", "fontSize": "12px", "textTransform": "none", "lineHeight": 1.6, "borderRadius": "12px",
+    "&.Mui-selected, &.Mui-selected:hover": {"backgroundColor": "#2e9e4f", "color": "#fff"},
+}  # fmt: skip
+
+# The arrow keys, Home and End turn the timeline wherever the focus is, but in a field or at a control of its own.
+KEYS_JS = """
+if (slider._keys) { return }
+slider._keys = (event) => {
+  const path = event.composedPath()
+  const busy = path.some((el) => el.matches?.("input, textarea, select, [role=slider], [role=menu], [role=listbox], " +
+    "[role=combobox], [contenteditable]"))
+  const move = {ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity}[event.key]
+  if (busy || move === undefined || event.altKey || event.ctrlKey || event.metaKey) { return }
+  event.preventDefault()
+  slider.value = Math.min(slider.end, Math.max(slider.start, slider.value + move))
+}
+document.addEventListener("keydown", slider._keys)
+"""
+
+
+class TimelineView(View):
+    """A slider over the kept steps (0, round(2^(k/2)), the last), with play, speed, arrow keys, Home, End, and Live.
+
+    It turns every view of its state to one step; training goes on meanwhile, and Live returns to it.
+
+    Parameters
+    ----------
+    state : ExplorerState or Run
+    """
+
+    playing = param.Boolean(False, doc="Whether the steps are shown one after the other.")
+    seconds = param.Selector(default=0.5, objects=SPEEDS, doc="Seconds that a step stands while playing.")
+    live = param.Boolean(True, doc="Whether the newest snapshot is shown.")
+
+    title = "Timeline"
+
+    def __init__(self, state, **params) -> None:
+        super().__init__(state, **params)
+        self._following = False  # whether what moves now is the slider itself, after the state
+        self._clock = None
+        self._slider = pmui.IntSlider(
+            start=0, end=1, value=0, size="small", label="", show_value=False, margin=(0, 8), tooltips=False,
+            sizing_mode="stretch_width", stylesheets=[":host { flex: 1 1 auto; min-width: 60px; }"],
+            name="timeline",
+        )  # fmt: skip
+        self._play = pmui.Toggle.from_param(
+            self.param.playing, label="", icon="play_arrow", size="small", margin=0, sx=COMPACT,
+            description="Play the training from the step shown; once more to pause",
+        )  # fmt: skip
+        self._speed = pmui.Select.from_param(
+            self.param.seconds, label="", size="small", margin=0, sx=COMPACT, width=66,
+            description="How fast the timeline plays",
+        )  # fmt: skip
+        self._words = text(css=one_line(20) + LABEL_CSS)
+        self._live = pmui.Toggle.from_param(
+            self.param.live, label="● Live", size="small", margin=0, sx=LIVE,
+            description="Show the newest snapshot, and each that follows",
+        )  # fmt: skip
+        self._slider.param.watch(self._on_slide, "value")
+        self._layout = pn.Row(
+            self._play, self._speed, self._slider, self._words, self._live,
+            stylesheets=[BAR_CSS], margin=0, sizing_mode="stretch_width",
+        )  # fmt: skip
+        self._slider.jscallback(start=KEYS_JS, end=KEYS_JS, args={"slider": self._slider})
+        self.state.param.watch(self._update, ["kept", "frame", "live", "at", "run"])
+        self._update()
+
+    # What a person does
+
+    def _on_slide(self, event) -> None:
+        if not self._following and event.new < len(self.state.kept):
+            self.state.go_to(self.state.kept[event.new])
+
+    @param.depends("live", watch=True)
+    def _on_live(self) -> None:
+        if self._following:
+            return
+        if self.live:
+            self.playing = False
+            self.state.go_live()
+        else:
+            self.state.go_to(self.state.frame.snapshot.step)
+
+    @param.depends("playing", "seconds", watch=True)
+    def _on_play(self) -> None:
+        if self._clock is not None:
+            self._clock.stop()
+            self._clock = None
+        if self.playing:
+            if self.state.live or self.state.at == self.state.kept[-1]:
+                self.state.go_to(self.state.kept[0])
+            self._clock = pn.state.add_periodic_callback(self._advance, period=int(1000 * self.seconds))
+
+    async def _advance(self) -> None:
+        self.advance()
+
+    def advance(self) -> None:
+        """Show the next kept step; the last one ends the film."""
+        if self.state.frame.snapshot.step != self.state.at:
+            return  # still on its way to the screen: no step is skipped
+        later = [step for step in self.state.kept if step > self.state.at]
+        if self.state.live or not later:
+            self.playing = False
+        else:
+            self.state.go_to(later[0])
+
+    # What follows from state
+
+    def _update(self, *_) -> None:
+        state = self.state
+        kept = state.kept or [0]
+        self._following = True
+        try:
+            place = len(kept) - 1 if state.live or state.at not in kept else kept.index(state.at)
+            self._slider.param.update(end=max(1, len(kept) - 1), value=place, disabled=len(kept) < 2)
+            self.live = state.live
+            if state.live:
+                self.playing = False
+        finally:
+            self._following = False
+        snapshot = state.frame.snapshot
+        words = f"step <b>{snapshot.step:,}</b> · epoch {snapshot.epoch:.2f}"
+        self._words.object = f"<div title='{html.escape(state.run.dataset.name)}'>{words}</div>"
