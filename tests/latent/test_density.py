@@ -48,6 +48,13 @@ def test_each_outline_holds_its_share_of_the_points(points, extent):
         assert share_within(lines, points) == pytest.approx(share, abs=0.02)
 
 
+def test_points_at_the_edge_of_the_extent_count_in_full():
+    points = to_u(normal(20_000))  # equally dense everywhere
+    at_edge = points[(np.abs(points - 0.5) > 0.48).any(1)]
+    (lines,) = density_contours(points, extent=(0.0, 1.0, 0.0, 1.0), levels=(0.8,))
+    assert share_within(lines, at_edge) == pytest.approx(0.8, abs=0.15)
+
+
 def test_outlines_are_closed_and_stay_in_the_extent():
     for extent in ((0.0, 1.0, 0.0, 1.0), (0.2, 1.0, 0.1, 0.9)):
         for lines in density_contours(to_u(normal()), extent=extent, levels=(0.1, 0.5, 0.6)):

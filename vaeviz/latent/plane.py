@@ -170,8 +170,7 @@ def _principal_directions(
     scale = np.square(mu).mean() if mu.size else 0.0
     if len(mu) < 2 or mu.var(0).max() <= _NO_VARIANCE * scale:
         return np.empty((0, mu.shape[1])), shares
-    centered = mu - mu.mean(0)  # first, or else the covariance loses the digits of means far from 0
-    pca = PCA(min(size, len(mu)), svd_solver="covariance_eigh").fit(centered)
+    pca = PCA(min(size, len(mu)), svd_solver="covariance_eigh").fit(mu)
     varying = pca.explained_variance_ratio_ > _NO_VARIANCE
     shares[: len(varying)] = pca.explained_variance_ratio_
     return pca.components_[varying], shares
