@@ -10,32 +10,33 @@ from vaeviz.views.loss import LossView
 from vaeviz.views.manifold import ManifoldView
 from vaeviz.views.reconstructions import ReconstructionView
 from vaeviz.views.status import StatusView
+from vaeviz.views.timeline import TimelineView
 from vaeviz.views.view import View, switch
 
 # A plane's card is as much narrower than it is high that the plane itself becomes a square: head, toolbar and foot.
 GRID_CSS = """
 :host {
-  --row: calc((100vh - 104px) * 0.585); --plane: min(calc(var(--row) - 76px), 36cqw);
-  display: grid; gap: 8px; width: 100%; height: calc(100vh - 96px); box-sizing: border-box;
+  --row: calc((100vh - 144px) * 0.585); --plane: min(calc(var(--row) - 76px), 36cqw);
+  display: grid; gap: 6px; width: 100%; height: calc(100vh - 92px); box-sizing: border-box;
   grid-template-columns: var(--plane) var(--plane) minmax(200px, 1fr);
-  grid-template-rows: var(--row) minmax(240px, 1fr);
-  grid-template-areas: "latent manifold cursor" "loss lower lower";
+  grid-template-rows: var(--row) minmax(220px, 1fr) 40px;
+  grid-template-areas: "latent manifold cursor" "loss lower lower" "timeline timeline timeline";
 }
-:host(.vv-embedded) { --row: 440px; height: 740px; }
+:host(.vv-embedded) { --row: 440px; height: 780px; }
 @container (max-width: 900px) {
   :host, :host(.vv-embedded) {
     --row: calc(50cqw + 72px); height: auto;
     grid-template-columns: 1fr 1fr;
-    grid-template-rows: var(--row) 300px 290px;
-    grid-template-areas: "latent manifold" "cursor loss" "lower lower";
+    grid-template-rows: var(--row) 40px 300px 290px;
+    grid-template-areas: "latent manifold" "timeline timeline" "cursor loss" "lower lower";
   }
 }
 @container (max-width: 620px) {
   :host, :host(.vv-embedded) {
     --row: calc(100cqw + 60px);
     grid-template-columns: 1fr;
-    grid-template-rows: var(--row) var(--row) 300px 300px 290px;
-    grid-template-areas: "latent" "manifold" "cursor" "loss" "lower";
+    grid-template-rows: var(--row) 40px var(--row) 300px 300px 290px;
+    grid-template-areas: "latent" "timeline" "manifold" "cursor" "loss" "lower";
   }
 }
 """
@@ -62,6 +63,7 @@ class Explorer(View):
         self.manifold = ManifoldView(state)
         self.cursor = CursorView(state)
         self.loss = LossView(state)
+        self.timeline = TimelineView(state)
         self.interpolation = InterpolationView(state)
         self.reconstructions = ReconstructionView(state)
         # A switch of visibility: figures in the hidden pages of a tabs widget keep the whole page from being ready.
@@ -73,7 +75,7 @@ class Explorer(View):
         lower = pn.Column(self._switch, *self._pages.values(), margin=0, sizing_mode="stretch_both")
         self._turn_page()
         places = {"latent": self.latent, "manifold": self.manifold, "cursor": self.cursor, "loss": self.loss,
-                  "lower": lower}  # fmt: skip
+                  "lower": lower, "timeline": self.timeline}  # fmt: skip
         cells = [
             pn.Column(view, stylesheets=[_cell_css(area)], margin=0, sizing_mode="stretch_both")
             for area, view in places.items()

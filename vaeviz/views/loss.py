@@ -6,13 +6,13 @@ from itertools import pairwise
 import numpy as np
 import panel as pn
 import param
-from bokeh.events import RangesUpdate, Reset
-from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool, Range1d, SingleIntervalTicker
+from bokeh.events import RangesUpdate, Reset, Tap
+from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool, Range1d, SingleIntervalTicker, Span
 from bokeh.models.tickers import BasicTicker
 from bokeh.plotting import figure as Figure
 
 from vaeviz.training import Metrics
-from vaeviz.views.palette import TRAIN, VALIDATION
+from vaeviz.views.palette import MARK, TRAIN, VALIDATION
 from vaeviz.views.view import View, dress, one_line, switch, text, toggle
 
 MOST_POINTS = 4000
@@ -44,7 +44,7 @@ class LossView(View):
     follow = param.Boolean(True, doc="Whether the axes follow the newest rows.")
 
     title = "Loss"
-    hint = "in nats"
+    hint = "in nats; a click turns all views to that step"
     figure_name = "loss"
 
     def __init__(self, state, **params) -> None:
@@ -52,6 +52,7 @@ class LossView(View):
         self._cursor = 0
         self._rows: dict[str, list[Metrics]] = {"train": [], "validation": []}
         self._sources = {split: ColumnDataSource({c: [] for c in COLUMNS}, name=split) for split in self._rows}
+        self._mark = Span(dimension="height", line_color=MARK, line_width=2, visible=False, name="shown step")
         self._bokeh = self._make_figure()
         self._figure = pn.pane.Bokeh(self._bokeh, sizing_mode="stretch_both", margin=0)
         self._words = text(css=one_line(18) + WORDS_CSS)
@@ -63,7 +64,9 @@ class LossView(View):
         )
         self.state.param.watch(self._update, "tick")
         self.state.param.watch(self._begin_anew, "run")
+        self.state.param.watch(self._update_mark, ["frame", "live"])
         self._update_words()
+        self._update_mark()
         self._update()
 
     def _make_figure(self) -> Figure:
@@ -84,6 +87,8 @@ class LossView(View):
         figure.add_tools(HoverTool(renderers=[smooth, line], tooltips=values, mode="vline", line_policy="nearest"))
         figure.on_event(RangesUpdate, self._on_zoom)
         figure.on_event(Reset, self._on_reset)
+        figure.on_event(Tap, self._on_tap)
+        figure.add_layout(self._mark)
         self._label_axes(figure)
         return figure
 
@@ -94,6 +99,10 @@ class LossView(View):
 
     def _on_reset(self, event: Reset) -> None:
         self.follow = True
+
+    def _on_tap(self, event: Tap) -> None:
+        if event.x is not None:
+            self.state.go_to(round(10**event.x) if self.log_steps else round(event.x))
 
     @param.depends("follow", watch=True)
     def _on_follow(self) -> None:
@@ -107,6 +116,7 @@ class LossView(View):
             self._sources[split].data = self._columns(split, self._rows[split])
         self.follow = True
         self._update_ranges()
+        self._update_mark()
 
     # What follows from state
 
@@ -137,6 +147,13 @@ class LossView(View):
             self._update_words()
             if self.follow:
                 self._update_ranges()
+
+    def _update_mark(self, *_) -> None:
+        """Mark the step that the views show, while it is not the newest."""
+        step = self.state.frame.snapshot.step
+        self._mark.update(
+            location=float(np.log10(max(step, 1))) if self.log_steps else float(step), visible=not self.state.live
+        )
 
     def _update_ranges(self) -> None:
         """Show all steps; in height, what came after the first steep fall."""

@@ -22,20 +22,34 @@ LIVE = {
     "&.Mui-selected, &.Mui-selected:hover": {"backgroundColor": "#2e9e4f", "color": "#fff"},
 }  # fmt: skip
 
-# The arrow keys, Home and End turn the timeline wherever the focus is, but in a field or at a control of its own.
-KEYS_JS = """
-if (slider._keys) { return }
-slider._keys = (event) => {
-  const path = event.composedPath()
-  const busy = path.some((el) => el.matches?.("input, textarea, select, [role=slider], [role=menu], [role=listbox], " +
-    "[role=combobox], [contenteditable]"))
-  const move = {ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity}[event.key]
-  if (busy || move === undefined || event.altKey || event.ctrlKey || event.metaKey) { return }
-  event.preventDefault()
-  slider.value = Math.min(slider.end, Math.max(slider.start, slider.value + move))
-}
-document.addEventListener("keydown", slider._keys)
-"""
+
+
+class Keys(pn.custom.JSComponent):
+    """Hears the arrow keys, Home and End wherever the focus is, but in a field or at a control that has a use for them.
+
+    Nothing of it is seen.
+    """
+
+    pressed = param.Dict({}, doc="The last key, and how many were pressed before it.")
+
+    _esm = """
+    const BUSY = "input, textarea, select, [role=slider], [role=menu], [role=listbox], [role=combobox], " +
+      "[role=menuitem], [role=option], [contenteditable]"
+    export function render({ model, el }) {
+      let count = 0
+      const hear = (event) => {
+        if (!["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) { return }
+        if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) { return }
+        if (event.composedPath().some((node) => node.matches?.(BUSY))) { return }
+        event.preventDefault()
+        count += 1
+        model.pressed = {key: event.key, count: count}
+      }
+      document.addEventListener("keydown", hear)
+      model.on("remove", () => document.removeEventListener("keydown", hear))
+      el.style.display = "none"
+    }
+    """
 
 
 class TimelineView(View):
@@ -72,16 +86,17 @@ class TimelineView(View):
             description="How fast the timeline plays",
         )  # fmt: skip
         self._words = text(css=one_line(20) + LABEL_CSS)
+        self._keys = Keys(width=0, height=0, margin=0)
         self._live = pmui.Toggle.from_param(
             self.param.live, label="● Live", size="small", margin=0, sx=LIVE,
             description="Show the newest snapshot, and each that follows",
         )  # fmt: skip
         self._slider.param.watch(self._on_slide, "value")
         self._layout = pn.Row(
-            self._play, self._speed, self._slider, self._words, self._live,
+            self._play, self._speed, self._slider, self._words, self._live, self._keys,
             stylesheets=[BAR_CSS], margin=0, sizing_mode="stretch_width",
         )  # fmt: skip
-        self._slider.jscallback(start=KEYS_JS, end=KEYS_JS, args={"slider": self._slider})
+        self._keys.param.watch(self._on_key, "pressed")
         self.state.param.watch(self._update, ["kept", "frame", "live", "at", "run"])
         self._update()
 
@@ -90,6 +105,14 @@ class TimelineView(View):
     def _on_slide(self, event) -> None:
         if not self._following and event.new < len(self.state.kept):
             self.state.go_to(self.state.kept[event.new])
+
+    def _on_key(self, event) -> None:
+        kept = self.state.kept
+        here = self._slider.value
+        to = {"ArrowLeft": here - 1, "ArrowRight": here + 1, "Home": 0, "End": len(kept) - 1}[event.new["key"]]
+        if 0 <= to < len(kept):
+            self.playing = False
+            self.state.go_to(kept[to])
 
     @param.depends("live", watch=True)
     def _on_live(self) -> None:
