@@ -127,7 +127,7 @@ import vaeviz as vz
 torch.set_num_threads(1)
 data = vz.load_dataset("digits")
 model = vz.DenseVAE(data.image_shape, (32,), 2, dropout=0.2, generator=torch.Generator().manual_seed(0))
-config = vz.TrainConfig(device="cpu", epochs=30, batch_size=64, seed=3, schedule="one-cycle")
+config = vz.TrainConfig(device="cpu", epochs=20, batch_size=64, seed=3, schedule="one-cycle")
 run = vz.TrainingRun(model, data, config, folder=sys.argv[1], save_every=0.02)
 run.start()
 run.wait()
