@@ -54,8 +54,8 @@ PUBLIC_NAMES = [
     "export_walk",
     "load_dataset",
     "load_run",
-    "resume_run",
     "metrics_csv",
+    "resume_run",
     "save_figure",
     "train",
 ]

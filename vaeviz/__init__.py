@@ -77,8 +77,8 @@ __all__ = [
     "export_walk",
     "load_dataset",
     "load_run",
-    "resume_run",
     "metrics_csv",
+    "resume_run",
     "save_figure",
     "train",
 ]
