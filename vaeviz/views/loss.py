@@ -82,9 +82,11 @@ class LossView(View):
         smooth = figure.line("x", "smooth", source=train, color=TRAIN, width=2)
         line = figure.line("x", "value", source=validation, color=VALIDATION, width=2)
         figure.scatter("x", "value", source=validation, color=VALIDATION, size=4)
-        values = [("step", "@step{0,0}"), ("epoch", "@epoch{0.00}"), ("loss", "@loss{0.00} nats"),
-                  ("reconstruction", "@reconstruction{0.00} nats"), ("KL", "@kl{0.00} nats")]  # fmt: skip
-        figure.add_tools(HoverTool(renderers=[smooth, line], tooltips=values, mode="vline", line_policy="nearest"))
+        tip = (
+            '<div style="font-size:11px;line-height:1.35">step <b>@step{0,0}</b>, epoch @epoch{0.00}<br>'
+            "<b>@loss{0.0}</b> = @reconstruction{0.0} + @kl{0.0} KL</div>"
+        )
+        figure.add_tools(HoverTool(renderers=[smooth, line], tooltips=tip, mode="vline", line_policy="nearest"))
         figure.on_event(RangesUpdate, self._on_zoom)
         figure.on_event(Reset, self._on_reset)
         figure.on_event(Tap, self._on_tap)

@@ -11,6 +11,7 @@ import panel as pn
 import param
 from jaxtyping import Float, UInt8
 from numpy.typing import ArrayLike
+from panel.io.state import set_curdoc
 
 from vaeviz.latent import (
     Plane,
@@ -112,9 +113,11 @@ class ExplorerState(param.Parameterized):
     morph_rows = param.List([], doc="Rows of the examples that the morph goes through; none: one of each class.")
     frames_per_leg = param.Integer(10, bounds=(1, 100), doc="Frames from one example of the morph to the next.")
     walk_seed = param.Integer(0, bounds=(0, None), doc="Seed of the random walk under the prior.")
+    walk_frames = param.Integer(200, bounds=(2, 2000), doc="Frames of the random walk.")
     drawn = param.Array(doc="The line drawn by hand on a plane, in z of the plane, (P, 2).")
+    drawing = param.Boolean(False, doc="Whether a drag on a plane draws that line.")
     path_kind = param.Selector(default="linear", objects=["linear", "spherical"], doc="The path from A to B.")
-    path_at = param.Number(0.5, bounds=(0, 1), doc="Where on the path from A (0) to B (1) one looks, t.")
+    path_at = param.Number(0.5, bounds=(0, 1), doc="Where on the route, from 0 to 1, one looks, t.")
     selection = param.List([], doc="Rows (into the snapshot's ids) of the selected examples, in order.")
 
     def __init__(self, run: Run, **params) -> None:
@@ -126,6 +129,7 @@ class ExplorerState(param.Parameterized):
         self._touched_at = -np.inf
         self._cost = 0.0
         self._callback = None
+        self._document = None
         self._task: asyncio.Task | None = None
         self._preparations: dict[str, Callable[[Run, Snapshot], Any]] = {}
         self._ahead: set[int] = set()
@@ -137,6 +141,7 @@ class ExplorerState(param.Parameterized):
     def watch_run(self) -> None:
         """Look at the run again and again, as long as this document lives."""
         if self._callback is None:
+            self._document = pn.state.curdoc
             self._callback = pn.state.add_periodic_callback(self._look_again, period=PERIOD_MS, start=True)
 
     def unwatch_run(self) -> None:
@@ -253,7 +258,8 @@ class ExplorerState(param.Parameterized):
 
     def schedule(self, action: Callable[[], None]) -> None:
         """Do this soon, while the document may be changed: what goes on after an `await` may not change it itself."""
-        pn.state.execute(action, schedule=True)
+        with set_curdoc(self._document):  # a task begun by a task no longer knows whose it is
+            pn.state.execute(action, schedule=True)
 
     def _give_up(self, snapshot: Snapshot, reason: str) -> None:
         self._refreshing, self._unshowable = False, snapshot

@@ -28,7 +28,7 @@ class StatusView(View):
         super().__init__(state, **params)
         self._line = text(css=one_line(22) + LINE_CSS)
         self._bar = pmui.LinearProgress(
-            value=0, variant="determinate", margin=(0, 12), width=240, height=6,
+            value=0, variant="determinate", margin=(0, 12), align="center", width=240, height=6,
             stylesheets=[":host { flex: 0 0 auto; }"],
         )  # fmt: skip
         self._alert = pmui.Alert(

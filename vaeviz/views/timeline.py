@@ -75,7 +75,6 @@ class TimelineView(View):
         self._slider = pmui.IntSlider(
             start=0, end=1, value=0, size="small", label="", show_value=False, margin=(0, 8), tooltips=False,
             sizing_mode="stretch_width", stylesheets=[":host { flex: 1 1 auto; min-width: 60px; }"],
-            name="timeline",
         )  # fmt: skip
         self._play = pmui.Toggle.from_param(
             self.param.playing, label="", icon="play_arrow", size="small", margin=0, sx=COMPACT,
@@ -92,8 +91,11 @@ class TimelineView(View):
             description="Show the newest snapshot, and each that follows",
         )  # fmt: skip
         self._slider.param.watch(self._on_slide, "value")
+        parts = self._play, self._speed, self._slider, self._words, self._live
+        for part in parts:
+            part.align = "center"
         self._layout = pn.Row(
-            self._play, self._speed, self._slider, self._words, self._live, self._keys,
+            *parts, self._keys,
             stylesheets=[BAR_CSS], margin=0, sizing_mode="stretch_width",
         )  # fmt: skip
         self._keys.param.watch(self._on_key, "pressed")
