@@ -1,0 +1,71 @@
+"""The timeline under the hand: slide, play, keys, a click on the loss, Live."""
+
+import re
+
+import pytest
+
+from tests.browser.driver import Window
+
+pytestmark = pytest.mark.browser
+
+
+def shown(window: Window) -> int:
+    """Return the step that the views show, as the status line tells it."""
+    return int(re.search(r"shown: step ([\d,]+)", window.status())[1].replace(",", ""))
+
+
+@pytest.fixture
+def trained(window: Window) -> Window:
+    """Return a window on a run that trains and has kept some steps."""
+    window.click("Train")
+    window.until(lambda: window.step() > 40, "some steps are done")
+    return window
+
+
+def test_keys_turn_all_views_while_the_training_goes_on_and_live_returns(trained: Window):
+    step = trained.step()
+    trained.page.keyboard.press("Home")
+    trained.until(lambda: shown(trained) == 0, "the first step is shown")
+    sources = [("latent", "examples", "horizontal"), ("manifold", "tiles", "image"), ("cursor", "decoded", "image"),
+               ("interpolation", "strip", "image")]  # fmt: skip
+    first = [trained.column(*source) for source in sources]
+    trained.page.keyboard.press("ArrowRight")
+    trained.page.keyboard.press("ArrowRight")
+    trained.until(lambda: shown(trained) == 2, "the step after the next is shown")
+    for source, before in zip(sources, first, strict=True):
+        trained.until(
+            lambda source=source, before=before: trained.column(*source) != before, f"{source[1]} has changed"
+        )
+    trained.until(lambda: trained.step() > step, "the training goes on")
+    assert shown(trained) == 2
+    trained.page.get_by_text("● Live").click()
+    trained.until(lambda: shown(trained) > step, "the newest snapshot is shown again")
+
+
+def test_a_slide_and_a_click_on_the_loss_turn_to_a_kept_step(trained: Window):
+    trained.click("Pause")
+    trained.until_status("paused")
+    slider = trained.page.get_by_role("slider").last
+    slider.focus()
+    slider.press("Home")
+    trained.until(lambda: shown(trained) == 0, "the slide to the beginning is followed")
+    slider.press("ArrowRight")
+    trained.until(lambda: shown(trained) == 1, "the next step is shown")
+    y = trained.page.evaluate("(() => { const r = probe.figure('loss').y_range; return (r.start + r.end) / 2 })()")
+    trained.page.mouse.click(*trained.place("loss", 15, y))
+    trained.until(lambda: shown(trained) == 16, "the step nearest to the click is shown")
+    mark = "probe.models().find((m) => m.name === 'shown step')"
+    trained.until(lambda: trained.page.evaluate(f"{mark}.location") == 16, "the loss marks the step")
+    assert trained.page.evaluate(f"{mark}.visible")
+
+
+def test_play_goes_through_the_steps_to_the_last(trained: Window):
+    trained.click("Stop")
+    trained.until_status("stopped")
+    last = trained.step()
+    trained.page.keyboard.press("Home")
+    trained.until(lambda: shown(trained) == 0, "the first step is shown")
+    trained.page.locator("button[value]", has=trained.page.locator("text=play_arrow")).last.click()
+    seen = {0}
+    trained.until(lambda: seen.add(shown(trained)) or shown(trained) == last, "the film has come to its end")
+    assert len(seen) > 4
