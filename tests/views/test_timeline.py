@@ -77,8 +77,8 @@ def test_playing_shows_each_step_in_turn_and_ends_at_the_last(timeline: Timeline
 @pytest.mark.parametrize(("keys", "step"), [(["Home"], 0), (["Home", "ArrowRight", "ArrowRight"], 2),
                                             (["End", "ArrowLeft"], 23), (["Home", "ArrowLeft"], 0)])  # fmt: skip
 def test_keys_turn_it(timeline: TimelineView, keys: list[str], step: int):
-    for count, key in enumerate(keys):
-        timeline._keys.pressed = {"key": key, "count": count}
+    for key in keys:
+        timeline._keys._handle_msg(key)
     assert timeline.state.frame.snapshot.step == step
 
 

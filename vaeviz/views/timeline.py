@@ -30,26 +30,27 @@ class Keys(pn.custom.JSComponent):
     Nothing of it is seen.
     """
 
-    pressed = param.Dict({}, doc="The last key, and how many were pressed before it.")
+    pressed = param.Tuple(("", 0), length=2, doc="The last key, and how many were pressed so far.")
 
     _esm = """
     const BUSY = "input, textarea, select, [role=slider], [role=menu], [role=listbox], [role=combobox], " +
       "[role=menuitem], [role=option], [contenteditable]"
     export function render({ model, el }) {
-      let count = 0
       const hear = (event) => {
         if (!["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) { return }
         if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) { return }
         if (event.composedPath().some((node) => node.matches?.(BUSY))) { return }
         event.preventDefault()
-        count += 1
-        model.pressed = {key: event.key, count: count}
+        model.send_msg(event.key)
       }
       document.addEventListener("keydown", hear)
       model.on("remove", () => document.removeEventListener("keydown", hear))
       el.style.display = "none"
     }
     """
+
+    def _handle_msg(self, key: str) -> None:
+        self.pressed = key, self.pressed[1] + 1
 
 
 class TimelineView(View):
@@ -111,7 +112,7 @@ class TimelineView(View):
     def _on_key(self, event) -> None:
         kept = self.state.kept
         here = self._slider.value
-        to = {"ArrowLeft": here - 1, "ArrowRight": here + 1, "Home": 0, "End": len(kept) - 1}[event.new["key"]]
+        to = {"ArrowLeft": here - 1, "ArrowRight": here + 1, "Home": 0, "End": len(kept) - 1}[event.new[0]]
         if 0 <= to < len(kept):
             self.playing = False
             self.state.go_to(kept[to])
