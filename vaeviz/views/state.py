@@ -243,7 +243,7 @@ class ExplorerState(param.Parameterized):
             with one_thread():
                 _ = run.snapshot(step).embedding
 
-        self._ahead_task = asyncio.get_running_loop().run_in_executor(None, embed_beside_training)
+        self._ahead_task = asyncio.get_running_loop().create_task(asyncio.to_thread(embed_beside_training))
 
     def prepare(self, name: str, work: Callable[[Run, Snapshot], Any]) -> None:
         """Have something worked out for each frame, in a worker thread: it is then `frame.prepared[name]`.
