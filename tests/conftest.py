@@ -27,6 +27,7 @@ def _data_dir_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Data files, and the quick copy of mnist-5k, are kept for the session: here and in every process started here."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VAEVIZ_DATA_DIR", str(tmp_path_factory.mktemp("data-dir")))
+        patch.setenv("VAEVIZ_RUNS_DIR", str(tmp_path_factory.mktemp("runs-dir")))
         yield
 
 

@@ -42,7 +42,7 @@ def new_window(browser: Browser) -> Iterator[Callable[[], Window]]:
 @pytest.fixture
 def window(new_window: Callable[[], Window], explorer_address: str) -> Iterator[Window]:
     """Return a window on a new run of the explorer; the run is stopped at the end."""
-    window = new_window().open(explorer_address)
+    window = new_window().open(f"{explorer_address}?run=new")
     yield window
     if window.status().startswith(("running", "paused")):
         window.click("Stop")

@@ -1,7 +1,9 @@
 """Small runs for the views to look at."""
 
 import asyncio
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +36,18 @@ def look(state: ExplorerState) -> None:
 
     with ThreadPoolExecutor(1) as elsewhere:  # a loop of its own, whatever runs in this thread
         elsewhere.submit(asyncio.run, once()).result()
+
+
+def at_once(work: Coroutine[Any, Any, None]) -> None:
+    """Do what a click begins, to its end, as the server's loop would."""
+
+    async def all_of_it() -> None:
+        await work
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.gather(*others)
+
+    with ThreadPoolExecutor(1) as elsewhere:  # a loop of its own, whatever runs in this thread
+        elsewhere.submit(asyncio.run, all_of_it()).result()
 
 
 @pytest.fixture

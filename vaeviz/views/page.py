@@ -7,9 +7,10 @@ import panel as pn
 import panel_material_ui as pmui
 from panel.util import edit_readonly
 
-from vaeviz.views.controls import ControlsView, default_run
+from vaeviz.training import Run
+from vaeviz.views.controls import ControlsView
 from vaeviz.views.explorer import Explorer
-from vaeviz.views.runs import find_run, register_run
+from vaeviz.views.runs import PRETRAINED_NAMES, default_run, open_pretrained, register_run, restore_run
 from vaeviz.views.state import ExplorerState
 
 THEME = {
@@ -20,6 +21,10 @@ THEME = {
         "MuiTab": {"styleOverrides": {"root": {"textTransform": "none"}}},
     },
 }
+
+
+NEW = "new"
+"""`?run=new` opens a new run."""
 
 
 async def _warm_up() -> None:
@@ -41,15 +46,42 @@ def _send_at_once() -> None:
             socket.set_nodelay(True)
 
 
-def explorer_page(run_id: str | None = None) -> pmui.Page:
-    """Return the app's page for the run of that id, or for a new one.
+def first_run(run_id: str | None = None) -> tuple[Run, str]:
+    """Return the run that a page opens on, and what there is to say about it.
 
-    The address of the page then names its run (`?run=ID`): reloaded, or opened in a second tab, it finds it again.
+    Parameters
+    ----------
+    run_id : str, optional
+        Of a run of this process, of a saved or of a pretrained one; or "new". Left out: the pretrained one.
     """
-    run = find_run(run_id) if run_id else None
-    state = ExplorerState(run or register_run(default_run()))
-    if run_id and run is None:
-        state.alert = f"There is no run {run_id} here (any more); this is a new one."
+    if run_id == NEW:
+        return register_run(default_run()), ""
+    words = ""
+    try:
+        run = restore_run(run_id) if run_id else None
+        if run is not None:
+            return run, ""
+        if run_id:
+            words = f"There is no run {run_id} here (any more); this is another one."
+    except (ValueError, OSError) as error:
+        words = str(error)
+    if not PRETRAINED_NAMES:
+        return register_run(default_run()), words
+    try:
+        return open_pretrained(PRETRAINED_NAMES[0]), words
+    except (ValueError, OSError) as error:
+        return register_run(default_run()), words or str(error)
+
+
+def explorer_page(run_id: str | None = None) -> pmui.Page:
+    """Return the app's page for the run of that id, for a pretrained one, or for a "new" one.
+
+    The address of the page then names its run (`?run=ID`): reloaded, or opened in a second tab, or after a restart of
+    the server, it finds it again.
+    """
+    run, words = first_run(run_id)
+    state = ExplorerState(run)
+    state.alert = words
     explorer, controls = Explorer(state, embedded=False), ControlsView(state)
     page = pmui.Page(
         title="vaeviz",

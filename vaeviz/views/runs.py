@@ -1,27 +1,158 @@
 """The runs of this process: they belong to it and not to a browser tab, so that a reload finds them again."""
 
+import os
 from collections import OrderedDict
+from pathlib import Path
 
-from vaeviz.training import TrainingRun
+from vaeviz.data import DATASET_NAMES, Dataset, load_dataset
+from vaeviz.models import VAE, DenseVAE
+from vaeviz.training import Run, TrainConfig, TrainingRun, load_run, resume_run
+from vaeviz.views.folders import find_saved, new_folder
+
+try:
+    from vaeviz.training.pretrained import FOLDER, PRETRAINED_NAMES, load_pretrained
+
+    PRETRAINED_NAMES = tuple(name for name in PRETRAINED_NAMES if (FOLDER / name).is_dir())
+except ImportError:  # it comes soon
+    PRETRAINED_NAMES = ()
 
 MOST_ENDED = 8
 """Runs that have ended, or never began, that are kept for those who come back to their address."""
 
-_runs: OrderedDict[str, TrainingRun] = OrderedDict()
+EPOCHS = 100
+"""Of a new run, unless the drawer says otherwise."""
+
+_runs: OrderedDict[str, Run] = OrderedDict()
+_datasets: dict[str, Dataset] = {}
 
 
-def register_run(run: TrainingRun) -> TrainingRun:
-    """Let a run be found by its id, as long as it trains and is among the last few."""
-    _runs[run.id] = run
-    resting = [known.id for known in _runs.values() if known.status not in ("running", "paused")]
+def register_run(run: Run) -> Run:
+    """Let a run be found by its id, as long as it trains and is among the last few.
+
+    One that trains is not replaced by what was saved of it.
+    """
+    if not is_training(run.id):
+        _runs[run.id] = run
+        _runs.move_to_end(run.id)
+    resting = [run_id for run_id in _runs if not is_training(run_id)]
     for run_id in resting[:-MOST_ENDED]:
         del _runs[run_id]
     return run
 
 
-def find_run(run_id: str) -> TrainingRun | None:
+def find_run(run_id: str) -> Run | None:
     """Return the run of that id, or None if it is not known (any more)."""
     run = _runs.get(run_id)
     if run is not None:
         _runs.move_to_end(run_id)
+    return run
+
+
+def is_training(run_id: str | None) -> bool:
+    """Whether the run of that id trains in this process, or is paused."""
+    return run_id in _runs and _runs[run_id].status in ("running", "paused")
+
+
+def folders_in_use() -> set[Path]:
+    """Return the folders of all runs of this process."""
+    return {run.folder for run in _runs.values() if getattr(run, "folder", None) is not None}
+
+
+# Runs that are made, and runs that were saved
+
+
+def load_once(source: str) -> Dataset:
+    """Load a dataset, the published ones once for all sessions."""
+    if source not in DATASET_NAMES:
+        return load_dataset(source)
+    if source not in _datasets:
+        _datasets[source] = load_dataset(source)
+    return _datasets[source]
+
+
+def new_run(model: VAE, dataset: Dataset, config: TrainConfig) -> TrainingRun:
+    """Return a run that will be saved, every two minutes and at its end, in a folder of the app's.
+
+    Raises
+    ------
+    ValueError
+        As `TrainingRun` does.
+    """
+    return TrainingRun(model, dataset, config, folder=new_folder(dataset.name, model.describe()))
+
+
+def default_run() -> TrainingRun:
+    """Return a run of the default model on the default data, ready to start."""
+    dataset = load_once(DATASET_NAMES[0])
+    return new_run(DenseVAE(dataset.image_shape), dataset, TrainConfig(epochs=EPOCHS))
+
+
+def open_pretrained(name: str) -> Run:
+    """Return a model that comes with the package, loaded once for all sessions.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load_pretrained` does.
+    """
+    return find_run(name) or register_run(_embedded(load_pretrained(name, load_once(DATASET_NAMES[0]))))
+
+
+def open_folder(folder: str | os.PathLike[str]) -> Run:
+    """Return the run of a folder: the one that trains there, or what it has saved.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load_run` does.
+    """
+    there = Path(folder).expanduser().absolute()
+    for run in _runs.values():
+        if getattr(run, "folder", None) == there and is_training(run.id):
+            return run
+    return _embedded(load_run(there))
+
+
+def resume_folder(folder: str | os.PathLike[str], present: Run) -> TrainingRun:
+    """Return a run that goes on from what a folder has saved.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `resume_run` does; and if that run trains already, and is not the present one.
+    """
+    run = resume_run(folder)
+    if is_training(run.id) and _runs[run.id] is not present:
+        raise ValueError(f"The run of {run.folder} trains at this moment: stop it before it is resumed from a save")
+    return _embedded(run)
+
+
+def restore_run(run_id: str) -> Run | None:
+    """Return the run of that id, from this process or from the app's folders; None if it is in neither.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load_run` does.
+    """
+    if run_id in PRETRAINED_NAMES:
+        return open_pretrained(run_id)
+    known = find_run(run_id)
+    if known is not None:
+        return known
+    folder = find_saved(run_id)
+    return None if folder is None else register_run(load_run(folder))
+
+
+def is_resumable(run: Run) -> bool:
+    """Whether a run that has ended can go on from its last save."""
+    if getattr(run, "folder", None) is None or run.status not in ("stopped", "failed"):
+        return False
+    saved_at = run.saved_at_step if isinstance(run, TrainingRun) else run.step
+    return saved_at is not None and saved_at < run.total_steps
+
+
+def _embedded(run: Run) -> Run:
+    """Embed the examples of the newest snapshot here, in the caller's thread."""
+    _ = run.snapshot().embedding
     return run

@@ -31,15 +31,14 @@ class StatusView(View):
             value=0, variant="determinate", margin=(0, 12), align="center", width=240, height=6,
             stylesheets=[":host { flex: 0 0 auto; }"],
         )  # fmt: skip
-        self._alert = pmui.Alert(
-            alert_type="error", visible=False, closeable=True, sizing_mode="stretch_width", margin=(4, 0)
-        )
+        self._alert, self._warning = _alert("error"), _alert("warning")
         self._alert.param.watch(self._on_close, "closed")
+        self._save_error: str | None = None
         line = pn.Row(
             self._line, self._bar, sizing_mode="stretch_width", margin=0,
             stylesheets=[":host { align-items: center; padding: 0 4px; min-height: 26px; }"],
         )  # fmt: skip
-        self._layout = pn.Column(line, self._alert, sizing_mode="stretch_width", margin=0)
+        self._layout = pn.Column(line, self._alert, self._warning, sizing_mode="stretch_width", margin=0)
         self.state.param.watch(self._update, ["tick", "status", "frame", "run"])
         self.state.param.watch(self._update_alert, "alert")
         self._update()
@@ -65,15 +64,34 @@ class StatusView(View):
         first, *rest = self.words().split(" · ")
         dot = f'<i style="background:{DOTS[first]}"></i>'
         model = f"{self.state.run.dataset.name} · {self.state.frame.snapshot.vae.describe()}"
-        line = f"{dot}<b>{first}</b> · {' · '.join(rest)} <span>— {html.escape(model)}</span>"
+        saved_at = getattr(self.state.run, "saved_at_step", None)
+        about = html.escape(model) + ("" if saved_at is None else f" · saved at step {saved_at:,}")
+        line = f"{dot}<b>{first}</b> · {' · '.join(rest)} <span>— {about}</span>"
         self._line.object = f"<div class=vv-status>{line}</div>"
         total = getattr(self.state.run, "total_steps", 0)
         self._bar.visible = total > 0
         if total:
             self._bar.value = int(100 * min(1.0, self.state.run.step / total))
+        self._warn(getattr(self.state.run, "save_error", None))
+
+    def _warn(self, save_error: str | None) -> None:
+        """Tell once, while training goes on, that a save was not done."""
+        if save_error == self._save_error:
+            return
+        self._save_error = save_error
+        words = f"Training goes on, but {save_error}" if self.state.status == "running" else save_error
+        _tell(self._warning, words or "")
 
     def _update_alert(self, *_) -> None:
-        if self.state.alert:
-            self._alert.param.update(object=html.escape(self.state.alert), closed=False, visible=True)
-        else:
-            self._alert.visible = False
+        _tell(self._alert, self.state.alert)
+
+
+def _alert(kind: str) -> pmui.Alert:
+    return pmui.Alert(alert_type=kind, visible=False, closeable=True, sizing_mode="stretch_width", margin=(4, 0))
+
+
+def _tell(alert: pmui.Alert, words: str) -> None:
+    if words:
+        alert.param.update(object=html.escape(words), closed=False, visible=True)
+    else:
+        alert.visible = False
