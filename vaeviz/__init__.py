@@ -23,26 +23,32 @@ if TYPE_CHECKING:
     from vaeviz.export import examples_csv, examples_npz, export_animation, export_walk, metrics_csv, save_figure
     from vaeviz.views import (
         CursorView,
+        DimensionsView,
         Explorer,
         ExplorerState,
         InterpolationView,
         LatentView,
         LossView,
         ManifoldView,
+        ModelView,
         ReconstructionView,
+        TimelineView,
     )
 
 __version__ = "0.1.0"
 
 _VIEWS = (
     "CursorView",
+    "DimensionsView",
     "Explorer",
     "ExplorerState",
     "InterpolationView",
     "LatentView",
     "LossView",
     "ManifoldView",
+    "ModelView",
     "ReconstructionView",
+    "TimelineView",
 )
 
 _EXPORT = ("examples_csv", "examples_npz", "export_animation", "export_walk", "metrics_csv", "save_figure")
@@ -53,6 +59,7 @@ __all__ = [
     "CursorView",
     "Dataset",
     "DenseVAE",
+    "DimensionsView",
     "Elbo",
     "Explorer",
     "ExplorerState",
@@ -61,11 +68,13 @@ __all__ = [
     "LossView",
     "ManifoldView",
     "Metrics",
+    "ModelView",
     "Posterior",
     "ReconstructionView",
     "Run",
     "SavedRun",
     "Snapshot",
+    "TimelineView",
     "TrainConfig",
     "TrainingRun",
     "decode",

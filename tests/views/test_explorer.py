@@ -82,7 +82,7 @@ def test_a_selection_fills_the_reconstructions_and_turns_their_page():
     explorer.state.selection = [5, 3, 9]
     assert explorer.reconstructions.rows == [5, 3, 9]
     assert explorer.lower == "Reconstructions"
-    assert explorer.reconstructions._pictures()[0].shape == (18, 24, 1)
+    assert explorer.reconstructions._pairs().picture.shape == (18, 24, 1)
 
 
 def test_a_large_selection_is_shown_evenly():

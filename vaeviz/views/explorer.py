@@ -4,10 +4,12 @@ import panel as pn
 import param
 
 from vaeviz.views.cursor import CursorView
+from vaeviz.views.dimensions import DimensionsView
 from vaeviz.views.interpolation import InterpolationView
 from vaeviz.views.latent import LatentView
 from vaeviz.views.loss import LossView
 from vaeviz.views.manifold import ManifoldView
+from vaeviz.views.model import ModelView
 from vaeviz.views.reconstructions import ReconstructionView
 from vaeviz.views.status import StatusView
 from vaeviz.views.timeline import TimelineView
@@ -43,7 +45,7 @@ GRID_CSS = """
 
 
 class Explorer(View):
-    """Loss, latent plane, manifold, cursor, interpolation and reconstructions of one run, linked.
+    """Loss, planes, cursor, interpolation, reconstructions, dimensions and model of one run, linked.
 
     Parameters
     ----------
@@ -53,7 +55,11 @@ class Explorer(View):
         Of a height of its own (in a notebook), and not of the window's.
     """
 
-    lower = param.Selector(default="Interpolation", objects=["Interpolation", "Reconstructions"], doc="The page below.")
+    lower = param.Selector(
+        default="Interpolation",
+        objects=["Interpolation", "Reconstructions", "Dimensions", "Model"],
+        doc="The page below.",
+    )
 
     def __init__(self, state, *, embedded: bool = True, **params) -> None:
         super().__init__(state, **params)
@@ -65,12 +71,19 @@ class Explorer(View):
         self.loss = LossView(state)
         self.timeline = TimelineView(state)
         self.interpolation = InterpolationView(state)
-        self.reconstructions = ReconstructionView(state)
+        self.reconstructions = ReconstructionView(state, shown=False)
+        self.dimensions = DimensionsView(state, shown=False)
+        self.model = ModelView(state, shown=False)
         # A switch of visibility: figures in the hidden pages of a tabs widget keep the whole page from being ready.
         self._switch = switch(self.param.lower)
+        self._lower = {
+            "Interpolation": self.interpolation,
+            "Reconstructions": self.reconstructions,
+            "Dimensions": self.dimensions,
+            "Model": self.model,
+        }
         self._pages = {
-            "Interpolation": pn.Column(self.interpolation, margin=0, sizing_mode="stretch_both"),
-            "Reconstructions": pn.Column(self.reconstructions, margin=0, sizing_mode="stretch_both"),
+            name: pn.Column(view, margin=0, sizing_mode="stretch_both") for name, view in self._lower.items()
         }
         lower = pn.Column(self._switch, *self._pages.values(), margin=0, sizing_mode="stretch_both")
         self._turn_page()
@@ -92,7 +105,7 @@ class Explorer(View):
     @param.depends("lower", watch=True)
     def _turn_page(self) -> None:
         for name, page in self._pages.items():
-            page.visible = name == self.lower
+            page.visible = self._lower[name].shown = name == self.lower
 
 
 def _cell_css(area: str) -> str:
