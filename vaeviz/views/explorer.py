@@ -12,6 +12,7 @@ from vaeviz.views.manifold import ManifoldView
 from vaeviz.views.model import ModelView
 from vaeviz.views.reconstructions import ReconstructionView
 from vaeviz.views.status import StatusView
+from vaeviz.views.takehome import TakeHomeView
 from vaeviz.views.timeline import TimelineView
 from vaeviz.views.view import View, switch
 
@@ -57,7 +58,7 @@ class Explorer(View):
 
     lower = param.Selector(
         default="Interpolation",
-        objects=["Interpolation", "Reconstructions", "Dimensions", "Model"],
+        objects=["Interpolation", "Reconstructions", "Dimensions", "Model", "Take home"],
         doc="The page below.",
     )
 
@@ -74,6 +75,7 @@ class Explorer(View):
         self.reconstructions = ReconstructionView(state, shown=False)
         self.dimensions = DimensionsView(state, shown=False)
         self.model = ModelView(state, shown=False)
+        self.take_home = TakeHomeView(state, shown=False)
         # A switch of visibility: figures in the hidden pages of a tabs widget keep the whole page from being ready.
         self._switch = switch(self.param.lower)
         self._lower = {
@@ -81,6 +83,7 @@ class Explorer(View):
             "Reconstructions": self.reconstructions,
             "Dimensions": self.dimensions,
             "Model": self.model,
+            "Take home": self.take_home,
         }
         self._pages = {
             name: pn.Column(view, margin=0, sizing_mode="stretch_both") for name, view in self._lower.items()
