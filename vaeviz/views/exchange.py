@@ -13,6 +13,10 @@ TOLD = (ValueError, OSError, RuntimeError, MemoryError)
 """What is told to the person in a sentence; anything else is a mistake of ours."""
 
 
+QUICK = 0.15
+"""Seconds: what takes longer is told while it is done."""
+
+
 class Exchange(param.Parameterized):
     """Long work that a person has asked for, one at a time.
 
@@ -24,11 +28,12 @@ class Exchange(param.Parameterized):
         Its run is replaced.
     """
 
-    busy = param.String("", doc='What is being done, such as "Opening …", or nothing.')
+    busy = param.String("", doc='What is being done, such as "Opening …", or nothing; quick work is not told.')
 
     def __init__(self, state: ExplorerState) -> None:
         super().__init__()
         self.state = state
+        self._at_work = False
 
     async def put(
         self,
@@ -76,11 +81,15 @@ class Exchange(param.Parameterized):
         refuse: Callable[[Exception], None] | None = None,
     ) -> None:
         """Do some work in a worker thread, then something with its result on the page."""
-        if self.busy:
+        if self._at_work:
             return
-        self.busy = words
+        self._at_work = True
+        task = asyncio.create_task(asyncio.to_thread(work))
+        # All changes are scheduled: two that went different ways could come to the browser in the wrong order.
+        if not (await asyncio.wait({task}, timeout=QUICK))[0]:
+            self.state.schedule(lambda: self._tell(words))
         try:
-            result = await asyncio.to_thread(work)
+            result = await task
         except TOLD as error:
             self._end(lambda error=error: (refuse or self.refuse)(error))
         except BaseException:
@@ -93,9 +102,13 @@ class Exchange(param.Parameterized):
         """Tell why something was not done."""
         self.state.alert = str(error) or type(error).__name__
 
+    def _tell(self, words: str) -> None:
+        if self._at_work:
+            self.busy = words
+
     def _end(self, action: Callable[[], None]) -> None:
         def act() -> None:
-            self.busy = ""
+            self._at_work, self.busy = False, ""
             action()
 
         self.state.schedule(act)

@@ -265,11 +265,10 @@ def select(label: str, options: Any, value: str | None) -> pmui.Select:
     )
 
 
-def button(
-    label: str, on_click: Callable, *, color: str = "default", variant: str = "outlined", icon: str = ""
-) -> pmui.Button:
+def button(label: str, on_click: Callable, *, color: str = "default", margin: Any = 4, **params) -> pmui.Button:
     """Return a button of the drawer."""
-    return pmui.Button(label=label, on_click=on_click, color=color, variant=variant, icon=icon, size="small", margin=4)
+    params = {"variant": "outlined", **params}
+    return pmui.Button(label=label, on_click=on_click, color=color, size="small", margin=margin, **params)
 
 
 def section(name: str) -> pn.pane.HTML:

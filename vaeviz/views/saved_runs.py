@@ -15,7 +15,7 @@ from vaeviz.views.runs import PRETRAINED_NAMES, find_run, is_training, open_fold
 from vaeviz.views.view import View, text
 
 ANOTHER = "another folder …"
-DETAIL_CSS = ":host { margin: 0 12px; font-size: 12px; opacity: .75; min-height: 16px; } div { white-space: normal; }"
+DETAIL_CSS = ":host { margin: 0 12px; font-size: 12px; opacity: .75; } div { white-space: normal; }"
 
 
 class SavedRunsView(View):
@@ -43,7 +43,7 @@ class SavedRunsView(View):
         self._detail = text(css=DETAIL_CSS)
         self._open = button("Open", self._on_open, icon="folder_open")
         self._resume = button("Open and resume", self._on_resume, icon="play_arrow")
-        self._save = button("Save", self._on_save, icon="save")
+        self._save = button("Save", self._on_save, icon="save", margin=(4, 10, 4, 0))
         self._layout = pn.Column(
             section("Saved runs"), self.choice, self.elsewhere, self._detail,
             pn.Row(self._open, self._resume, margin=(0, 6)),
@@ -122,8 +122,8 @@ class SavedRunsView(View):
         options |= {f"pretrained {name}": name for name in PRETRAINED_NAMES} | {ANOTHER: ANOTHER}
         if options != self.choice.options:
             chosen = self.choice.value
-            first = next(iter(options.values()))
-            self.choice.param.update(options=options, value=chosen if chosen in options.values() else first)
+            stays = chosen in options.values() and (chosen != ANOTHER or self.elsewhere.value)
+            self.choice.param.update(options=options, value=chosen if stays else next(iter(options.values())))
         self._update()
 
     def _update(self, *_) -> None:
@@ -142,4 +142,4 @@ class SavedRunsView(View):
         words = row.words(find_run(row.id).status if live else None) if row else ""
         if key in PRETRAINED_NAMES:
             words = "Trained on the whole of MNIST; comes with vaeviz."
-        self._detail.object = f"<div>{html.escape(words)}</div>"
+        self._detail.param.update(object=f"<div>{html.escape(words)}</div>", visible=bool(words))

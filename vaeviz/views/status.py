@@ -87,7 +87,7 @@ class StatusView(View):
 
 
 def _alert(kind: str) -> pmui.Alert:
-    return pmui.Alert(alert_type=kind, visible=False, closeable=True, sizing_mode="stretch_width", margin=(4, 0))
+    return pmui.Alert(severity=kind, visible=False, closeable=True, sizing_mode="stretch_width", margin=(4, 0))
 
 
 def _tell(alert: pmui.Alert, words: str) -> None:
