@@ -5,12 +5,12 @@ import numpy as np
 from bokeh.events import MouseMove, Tap
 from bokeh.models import CustomJS, Plot
 
-from vaeviz.latent import path
+from vaeviz.views.journey import route_line
 from vaeviz.views.marks import Marks
+from vaeviz.views.pencil import Pencil
 from vaeviz.views.planes import Coordinates, axis_label, from_z, into_z
 from vaeviz.views.view import View, dress
 
-PATH_POINTS = 41
 OPTIONS = {
     "responsive": True,
     "default_tools": [],
@@ -36,11 +36,14 @@ class PlaneView(View):
     def __init__(self, state, **params) -> None:
         super().__init__(state, **params)
         self._marks: dict[str, Marks] = {}
+        self._pencils: dict[str, Pencil] = {}
         state = self.state
         self._shown_ranges = self._ranges()
         self._channels = state.run.dataset.image_shape[0]
         state.param.watch(self._update_cursor, ["cursor", "frame"])
-        state.param.watch(self._update_path, ["endpoints", "path_kind"])
+        state.param.watch(self._update_path, ["frame", "route", "endpoints", "path_kind", "morph_rows", "walk_seed",
+                                              "walk_frames", "drawn"])  # fmt: skip
+        state.param.watch(self._update_pencil, "drawing")
 
     # To be said by each plane
 
@@ -66,13 +69,19 @@ class PlaneView(View):
 
     def _on_tap(self, event: Tap) -> None:
         code = self._code(event.x, event.y)
-        which = int(np.argmin(np.linalg.norm(self.state.in_plane(self.state.endpoints - code), axis=1)))
-        self.state.place_endpoint(which, code)
+        self.state.place_endpoint(self._nearer_endpoint(code), code)
+
+    def _nearer_endpoint(self, code: np.ndarray) -> int:
+        """Return the endpoint, A (0) or B (1), that lies nearer to a code in the planes."""
+        return int(np.argmin(np.linalg.norm(self.state.in_plane(self.state.endpoints - code), axis=1)))
 
     def _on_drag(self, which: int, x: float, y: float) -> None:
         code = self._code(x, y)
         self.state.place_endpoint(which, code, self.figure_name)
         self.state.point_at(code, self.figure_name)
+
+    def _on_line(self, points: np.ndarray) -> None:
+        self.state.drawn = into_z(points, self.plane_coordinates)
 
     def _code(self, x: float, y: float) -> np.ndarray:
         (point,) = into_z(np.array([[x, y]]), self.plane_coordinates)
@@ -86,7 +95,8 @@ class PlaneView(View):
             return
         dress(figure, self.figure_name)
         self._label_axes(figure)
-        self._marks[figure.id] = Marks(figure, self._on_drag)
+        self._marks[figure.id] = marks = Marks(figure, self._on_drag)
+        self._pencils[figure.id] = Pencil(figure, marks.path, self._on_line)
         equal_aspect = CustomJS(args={"fig": figure}, code=EQUAL_ASPECT_JS)
         for name in ("inner_width", "inner_height"):
             figure.js_on_change(name, equal_aspect)
@@ -96,6 +106,7 @@ class PlaneView(View):
         figure.on_event(Tap, self._on_tap)
         self._update_cursor()
         self._update_path()
+        self._update_pencil()
 
     def _update_cursor(self, *_) -> None:
         self._update_run()
@@ -109,13 +120,16 @@ class PlaneView(View):
 
     def _update_path(self, *_) -> None:
         state = self.state
-        codes = path(*state.endpoints, PATH_POINTS, state.path_kind)
-        line = from_z(state.in_plane(codes), self.plane_coordinates)
+        line = from_z(state.in_plane(route_line(state)), self.plane_coordinates)
         ends = from_z(state.in_plane(state.endpoints), self.plane_coordinates)
         for marks in self._marks.values():
             marks.move(marks.path, line)
-            if state.endpoints_plane != self.figure_name:
-                marks.move(marks.ends, ends)
+            if marks.held is None:  # else the hand itself moves them here
+                marks.move(marks.ends, ends if state.route == "A to B" else ends[:0])
+
+    def _update_pencil(self, *_) -> None:
+        for pencil in self._pencils.values():
+            pencil.switch(self.state.drawing)
 
     def _update_run(self, *_) -> None:
         """Make the plot anew where the kind of picture changed: gray and colour are drawn by different glyphs."""
@@ -123,6 +137,7 @@ class PlaneView(View):
         if channels != self._channels:
             self._channels = channels
             self._marks.clear()
+            self._pencils.clear()
             for layer in self._layers:
                 layer.clear()
             self._figure.object = self._plot()
