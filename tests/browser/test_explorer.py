@@ -1,5 +1,6 @@
 """The explorer under the hand: a real server, a real Chromium, real digits."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -85,7 +86,7 @@ def test_a_lasso_fills_the_reconstructions(window: Window):
     vertical = np.array(window.column("latent", "examples", "vertical"))
     assert 0 < len(selected) < 5000
     assert (vertical[selected] < -0.3).all()
-    window.page.get_by_text("selected").wait_for()
+    window.page.get_by_text(re.compile(r"\d selected$")).wait_for()
 
 
 def test_pause_stops_the_step_count_and_resume_goes_on_from_it_and_stop_ends_it(window: Window):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.driver import EXPLORER, Window, served
+from vaeviz.views.runs import PRETRAINED_NAMES
 
 pytestmark = pytest.mark.browser
 
@@ -89,3 +90,23 @@ def test_a_half_written_folder_is_told_in_one_sentence_and_the_present_run_goes_
     step = window.step()
     window.until(lambda: window.step() > step, "the present run goes on")
     assert window.address() == before
+
+
+@pytest.mark.skipif(not PRETRAINED_NAMES, reason="the pretrained models are not there")
+def test_opens_on_a_trained_model_and_train_begins_a_run_of_ones_own(
+    new_window: Callable[[], Window], explorer_address: str
+):
+    window = new_window().open(explorer_address)
+    assert window.status().startswith("finished")
+    assert run_id(window) == "mnist-2d"
+    assert len(window.column("latent", "examples", "horizontal")) == 5000
+    assert not window.sees("Resume")
+    window.click("Train")
+    window.until_status("running")
+    window.until(lambda: run_id(window) != "mnist-2d", "the address names the new run")
+    window.until(lambda: window.step() > 5, "it trains")
+    choose(window, "pretrained mnist-2d")
+    window.click("Stop")
+    window.until_status("stopped")
+    window.click("Open")
+    window.until_status("finished")

@@ -95,7 +95,7 @@ def test_a_large_selection_is_shown_evenly():
 def test_endpoints_can_be_taken_from_the_selection():
     explorer = Explorer(make_run())
     explorer.state.selection = [4, 8]
-    explorer.interpolation._on_pick(None)
+    explorer.interpolation.controls._on_pick(None)
     assert explorer.state.endpoints == pytest.approx(explorer.state.frame.snapshot.mu[[4, 8]])
 
 

@@ -4,9 +4,13 @@ import pytest
 
 from tests.views.conftest import make_run
 from vaeviz import DenseVAE, SavedRun, TrainConfig, TrainingRun, load_dataset
+from vaeviz.views import ExplorerState
+from vaeviz.views.controls import ControlsView
 from vaeviz.views.page import first_run
 from vaeviz.views.runs import (
+    EPOCHS,
     MOST_ENDED,
+    PRETRAINED_NAMES,
     find_run,
     is_resumable,
     is_training,
@@ -115,3 +119,21 @@ def test_what_was_stopped_can_be_resumed_and_what_has_ended_or_was_never_saved_c
     unsaved = make_run()
     unsaved.stop()
     assert not is_resumable(unsaved)
+
+
+@pytest.mark.skipif(not PRETRAINED_NAMES, reason="the pretrained models are not there")
+def test_without_an_id_a_page_opens_on_a_trained_model_and_train_begins_a_run_of_ones_own(runs: Path):
+    opened, words = first_run()
+    assert (opened.id, opened.status, words) == ("mnist-2d", "finished", "")
+    assert first_run("mnist-2d")[0] is opened
+    assert first_run("no-such-run")[0] is opened
+    controls = ControlsView(ExplorerState(opened))
+    assert "A trained model" in controls._note.object
+    made = controls.fields.make_run()
+    assert (made.status, made.config) == ("ready", TrainConfig(epochs=EPOCHS))
+    assert made.dataset.name == "mnist-5k"
+    assert made.model.config == opened.model.config
+    controls.saved.choice.value = "mnist-2d"
+    assert not controls.saved._open.disabled
+    assert controls.saved._resume.disabled
+    assert controls.saved._save.disabled

@@ -86,12 +86,15 @@ class DimensionsView(View):
     )
 
     title = "Dimensions"
+    hint = "one moment …"
 
     def __init__(self, state, **params) -> None:
         super().__init__(state, **params)
         self._bars = ColumnDataSource({name: [] for name in ("x", "kl", "name", "color", "line", "state")}, name="bars")
         self._figure = self._make_figure()
         self._tiles = Tiles("traversals", "traversals", ROOM, on_tap=self._on_tile)
+        blank = np.zeros((1, 1, self.state.run.dataset.image_shape[0]), np.uint8)
+        self._tiles.show(blank, 1, 1, ())  # a figure that comes to the page later holds it up
         self._pages = pmui.Select.from_param(
             self.param.first, label="", size="small", margin=0, sx=COMPACT, width=104, visible=False,
             description="Which dimensions are traversed, in the order of their KL",

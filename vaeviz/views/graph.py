@@ -96,7 +96,7 @@ def _posterior(posterior: Scope, most: int) -> str:
     both = _formulas(
         [(layer, f"<b>{layer.name}</b> <span>{shape(layer.output_shape)}</span>") for layer in (mu, logvar)]
     )
-    return f'<div class="layers">{both}{_layer(z._replace(kind="mu + σ·ε"), most, "code")}</div>'
+    return f'<div class="layers">{both}{_layer(z._replace(kind="z = mu + σ·ε"), most, "code")}</div>'
 
 
 def _objective(objective: Scope, beta: float | None) -> str:

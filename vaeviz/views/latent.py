@@ -5,18 +5,33 @@ import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 import param
+from bokeh.events import Tap
 
-from vaeviz.views.layers import PictureLayer, ScatterLayer
-from vaeviz.views.palette import NUMBERS, class_colors
+from vaeviz.latent import density_contours, posterior_ellipses
+from vaeviz.training import Run, Snapshot
+from vaeviz.views.coloring import SCALE_CSS, Coloring, classes, coloring, scale_markup
+from vaeviz.views.layers import LinesLayer, PictureLayer, ScatterLayer
+from vaeviz.views.legend import Legend
+from vaeviz.views.outlines import ELLIPSE_POINTS, MOST_ELLIPSES, MOST_TRAILS, Trail, TrailKeeper, evenly
+from vaeviz.views.palette import CLASSES, INK
 from vaeviz.views.plane import OPTIONS, PlaneView
 from vaeviz.views.planes import Coordinates, from_z
 from vaeviz.views.plots import picture_plot, scatter_plot
-from vaeviz.views.view import COMPACT, choice, plot_pane, switch
+from vaeviz.views.view import COMPACT, choice, one_line, plot_pane, switch, text, toggle
 
-LEGEND_CSS = """
-:host { display: flex; flex-wrap: wrap; justify-content: center; gap: 2px; padding: 0 8px 6px; min-height: 26px; }
+ROW_CSS = """
+:host { flex-direction: row; flex-wrap: wrap; align-items: center; gap: 6px; padding: 0 8px 2px 12px; width: 100%;
+  box-sizing: border-box; }
 """
-MANY_CLASSES = 10
+SHARES_CSS = ":host { flex: 1 1 0; width: auto; font-size: 12px; } :host > div > div { opacity: 0.65; }"
+# Over the plot, to the left of its tools: there is room, and it costs none.
+ADVICE_CSS = """
+:host { position: relative; margin: 0; height: 0; width: 100%; font-size: 12px; z-index: 1; pointer-events: none; }
+:host > div { position: absolute; left: 12px; top: 10px; width: 130px; contain: layout style; opacity: 0.65; }
+"""
+TAP_REACH = 6
+"""Pixels around an example within which a tap takes it."""
+
 STEPS = (3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200, 500, 1000)
 """Limits of the automatic range: a few, so that the axes stand still while the points move."""
 
@@ -31,6 +46,13 @@ class LatentView(PlaneView):
 
     extent = param.Selector(default="auto", objects=["auto", "±3", "±4", "±6"], doc="Range of z that is shown.")
     hidden_classes = param.List([], doc="Class numbers that are not drawn.")
+    split = param.Selector(
+        default="all", objects=["all", "train", "validation", "test"], doc="Which examples are drawn."
+    )
+    contours = param.Boolean(False, doc="Whether outlines hold the densest 50, 80 and 95 % of the points drawn.")
+    ellipses = param.Boolean(False, doc="Whether the selected examples' posteriors are drawn, at 1 σ.")
+    trail = param.Boolean(False, doc="Whether lines show where the selected examples came from.")
+    more = param.Boolean(False, doc="Whether the controls of all these are seen.")
 
     title = "Latent"
     hint = "encoder"
@@ -40,34 +62,66 @@ class LatentView(PlaneView):
         super().__init__(state, **params)
         self._dots = ScatterLayer("examples")
         self._ground = PictureLayer("backdrop")
-        self._layers = self._dots, self._ground
+        self._contours = LinesLayer("contours", [INK], width=1.5)
+        self._ellipses = LinesLayer("ellipses", CLASSES, width=1.5)
+        self._trails = LinesLayer("trails", CLASSES, alpha=0.8)
+        self._layers = self._dots, self._ground, self._contours, self._ellipses, self._trails
+        self._coloring: Coloring | None = None
+        self._in_split: tuple = (None, None, None)
+        self._keeper = TrailKeeper()
+        self.state.prepare(self._prepared("colors"), self._color)
+        self.state.prepare(self._prepared("trail"), self._follow)
+        self.legend = Legend()
+        self._legend = self.legend.box
+        self._scale = text(css=one_line(18) + SCALE_CSS)
+        self._advice = text(css=ADVICE_CSS)
+        self._explained = text(css=one_line(20) + SHARES_CSS)
         self._figure = plot_pane(self._plot())
         self._shown_axes = self.state.plane.axes
-        self._axes = switch(self.state.param.coordinates, options={"z": "z", "u = Φ(z)": "u"})
-        self._color_by = choice(self.state.param.color_by, 76)
-        self._extent = choice(self.param.extent, 68)
+        self._planes = self._make_planes()
+        self._options = self._make_options()
+        more = toggle(self.param.more, "", icon="tune", description="Range, split, contours, posteriors and trails")
+        self._layout = self._card(
+            pn.Column(
+                self._planes, self._options, self._advice, self._figure, self._scale, self._legend,
+                sizing_mode="stretch_both", margin=0,
+            ),
+            choice(self.state.param.color_by, 76, description="What the colours tell"),
+            switch(self.state.param.coordinates, options={"z": "z", "u = Φ(z)": "u"}),
+            more,
+        )  # fmt: skip
+        self.state.param.watch(self._update_scatter, "frame")
+        self.state.param.watch(self._update_selection, "selection")
+        self.state.param.watch(self._update_coordinates, "coordinates")
+        self.state.param.watch(self._update_legend, "run")
+        self.state.param.watch(self._update_axes, ["run", "axes", "plane_kind"])
+        self.legend.param.watch(self._on_legend, "hidden")
+        self._update_legend()
+        self._update_axes()
+        self._update_words()
+
+    def _make_options(self) -> pn.Row:
+        return pn.Row(
+            choice(self.param.extent, 68, description="Range of z that is shown"),
+            choice(self.param.split, 96, description="Which examples are drawn: a split of the data, or all"),
+            toggle(self.param.contours, "contours", description="Outlines of the densest 50, 80 and 95 % of points"),
+            toggle(self.param.ellipses, "1σ", description="Posteriors of the selected points, one standard deviation"),
+            toggle(self.param.trail, "trail", description="Where the selected points came from, step by step"),
+            stylesheets=[ROW_CSS], margin=0, visible=self.more,
+        )  # fmt: skip
+
+    def _make_planes(self) -> pn.Row:
         self._across, self._up = (
             pmui.Select(size="small", margin=0, sx=COMPACT, width=64, description=f"The latent axis {way}")
             for way in ("across", "up")
         )
         for menu in (self._across, self._up):
             menu.param.watch(self._on_axes, "value")
-        self._legend = pn.FlexBox(stylesheets=[LEGEND_CSS], margin=0)
-        self._layout = self._card(
-            pn.Column(self._figure, self._legend, sizing_mode="stretch_both", margin=0),
-            self._across,
-            self._up,
-            self._color_by,
-            self._extent,
-            self._axes,
-        )
-        self.state.param.watch(self._update_scatter, "frame")
-        self.state.param.watch(self._update_selection, "selection")
-        self.state.param.watch(self._update_coordinates, "coordinates")
-        self.state.param.watch(self._update_legend, "run")
-        self.state.param.watch(self._update_axes, ["run", "axes"])
-        self._update_legend()
-        self._update_axes()
+        kind = switch(self.state.param.plane_kind)
+        return pn.Row(kind, self._across, self._up, self._explained, stylesheets=[ROW_CSS], margin=0)
+
+    def _prepared(self, what: str) -> str:
+        return f"{self.name} {what}"  # the view's own: others of the same state may show other things
 
     @property
     def plane_coordinates(self) -> Coordinates:
@@ -86,6 +140,22 @@ class LatentView(PlaneView):
     def _on_dots(self, plot, element) -> None:
         plot.handles["source"].selected.on_change("indices", self._on_select)
 
+    def _attach(self, plot, element) -> None:
+        figure = plot.state
+        if figure.id not in self._marks:
+            for layer in (self._contours, self._trails, self._ellipses):  # under the marks
+                layer.attach(figure)
+        super()._attach(plot, element)
+
+    # What is worked out beside the page's own thread
+
+    def _color(self, run: Run, snapshot: Snapshot) -> Coloring:
+        return coloring(self.state.color_by, run, snapshot)
+
+    def _follow(self, run: Run, snapshot: Snapshot) -> Trail | None:
+        rows = evenly(self.state.selection, MOST_TRAILS)
+        return self._keeper.trail(run, snapshot, rows) if self.trail and rows else None
+
     # What a person does
 
     def _on_select(self, attr: str, old: list[int], new: list[int]) -> None:
@@ -95,38 +165,73 @@ class LatentView(PlaneView):
         if self._across.value is not None and self._up.value is not None:
             self.state.axes = (self._across.value, self._up.value)
 
-    def _on_class(self, number: int, shown: bool) -> None:
-        self.hidden_classes = sorted(set(self.hidden_classes) ^ {number})
+    def _on_legend(self, event: param.parameterized.Event) -> None:
+        self.hidden_classes = event.new
+
+    def _on_tap(self, event: Tap) -> None:
+        row = self._row_at(event)
+        if row is None:
+            super()._on_tap(event)
+        else:
+            self.state.follow_example(self._nearer_endpoint(self.state.frame.snapshot.mu[row]), row)
+
+    def _row_at(self, event: Tap) -> int | None:
+        """Return the example that is drawn within a few pixels of a tap, if any."""
+        figure = event.model
+        across, up = figure.x_range, figure.y_range
+        scale = np.array([(figure.inner_width or 1) / (across.end - across.start),
+                          (figure.inner_height or 1) / (up.end - up.start)])  # fmt: skip
+        distances = np.linalg.norm((self._points() - (event.x, event.y)) * scale, axis=1)
+        distances[np.isnan(distances)] = np.inf
+        row = int(np.argmin(distances))
+        return row if distances[row] <= TAP_REACH else None
+
+    @param.depends("trail", watch=True)
+    def _on_trail(self) -> None:
+        self.state.refresh()
+
+    @param.depends("more", watch=True)
+    def _on_more(self) -> None:
+        self._options.visible = self.more
 
     # What follows from state
 
     def _points(self) -> np.ndarray:
         """Return where the examples lie, (N, 2), in the figure's coordinates; hidden ones are NaN."""
-        state = self.state
-        points = from_z(state.in_plane(state.frame.snapshot.mu.astype(float)), state.coordinates)
-        if state.latent_dim == 1:  # a second coordinate without meaning, the same for each example every time
-            spread = np.random.default_rng(0).uniform(0.1, 0.9, len(points))
-            points[:, 1] = spread if state.coordinates == "u" else 4 * spread - 2
-        if self.hidden_classes:
-            points[np.isin(self._classes(), self.hidden_classes)] = np.nan
+        points = self._place(self.state.in_plane(self.state.frame.snapshot.mu.astype(float)))
+        points[self._hidden()] = np.nan
         return points
 
+    def _place(self, points: np.ndarray, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Return points (N, 2) of the planes, in z, in the figure's coordinates; they belong to examples in rows."""
+        state = self.state
+        points = from_z(points, state.coordinates)
+        if state.latent_dim == 1:  # a second coordinate without meaning, the same for each example every time
+            spread = np.random.default_rng(0).uniform(0.1, 0.9, len(state.frame.snapshot.ids))[rows]
+            points[:, 1] = spread if state.coordinates == "u" else 4 * spread - 2
+        return points
+
+    def _hidden(self) -> np.ndarray:
+        """Return which examples are not drawn, (N,)."""
+        run, snapshot = self.state.run, self.state.frame.snapshot
+        hidden = np.isin(classes(run, snapshot), self.hidden_classes)
+        if self.split == "all":
+            return hidden
+        if self._in_split[:2] != (run, self.split):
+            members = getattr(run.dataset, self.split).numpy()
+            self._in_split = run, self.split, np.isin(snapshot.ids, members)
+        return hidden | ~self._in_split[2]
+
     def _classes(self) -> np.ndarray:
-        dataset, ids = self.state.run.dataset, self.state.frame.snapshot.ids
-        return np.zeros(len(ids)) if dataset.labels is None else dataset.labels.numpy()[ids]
+        return classes(self.state.run, self.state.frame.snapshot)
 
     def _scatter(self) -> tuple:
-        snapshot = self.state.frame.snapshot
-        if self.state.color_by == "label":
-            count = max(1, len(self.state.run.dataset.class_names))
-            return self._points(), self._classes().astype(float), tuple(class_colors(count)), (-0.5, count - 0.5)
-        mu, logvar = snapshot.embedding
-        if self.state.color_by == "KL":
-            values = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(1)
-        else:
-            values = np.exp(0.5 * logvar).mean(1)
-        low, high = np.percentile(values, (1, 99))
-        return self._points(), values.astype(float), NUMBERS, (float(low), float(max(high, low + 1e-6)))
+        frame = self.state.frame
+        shown = frame.prepared.get(self._prepared("colors"))
+        if shown is None:  # a frame from before this view
+            shown = self._color(self.state.run, frame.snapshot)
+        self._coloring = shown
+        return self._points(), shown.values, shown.colors, shown.limits
 
     def _backdrop(self) -> tuple:
         """Return the manifold where it lies exactly under the points: the grid is uniform in u, as these axes are."""
@@ -137,6 +242,11 @@ class LatentView(PlaneView):
         return frame.manifold, (0, 0, 1, 1)
 
     @param.depends("hidden_classes", watch=True)
+    def _on_hidden_classes(self) -> None:
+        self.legend.hidden = self.hidden_classes
+        self._update_scatter()
+
+    @param.depends("split", watch=True)
     def _update_scatter(self, *_) -> None:
         if self.state.plane.axes != self._shown_axes:
             self._shown_axes = self.state.plane.axes
@@ -147,6 +257,9 @@ class LatentView(PlaneView):
             self._ground.show(*self._backdrop())
         if self.extent == "auto" and self._ranges() != self._shown_ranges:
             self._update_ranges()
+        self._update_contours()
+        self._update_outlines()
+        self._update_words()
 
     def _update_coordinates(self, *_) -> None:
         self._dots.show(*self._scatter())
@@ -156,10 +269,85 @@ class LatentView(PlaneView):
         self._update_ranges()
         self._update_cursor()
         self._update_path()
+        self._update_contours()
+        self._update_outlines()
+        self._update_words()
 
     @param.depends("extent", watch=True)
     def _on_extent(self) -> None:
         self._update_ranges()
+        self._update_contours()
+
+    @param.depends("contours", watch=True)
+    def _update_contours(self) -> None:
+        """Draw the outlines of the densest regions of the points that are drawn."""
+        if not self.contours or self.state.latent_dim == 1:  # on a line, the height of a point means nothing
+            self._contours.show([], [])
+            return
+        points = self._points()
+        (left, right), (bottom, top) = self._ranges()
+        levels = density_contours(points[~np.isnan(points[:, 0])], extent=(left, right, bottom, top))
+        lines = [line for outlines in levels for line in outlines]
+        self._contours.show(lines, [0] * len(lines))
+
+    @param.depends("ellipses", watch=True)
+    def _update_outlines(self) -> None:
+        """Draw the posteriors of the selected examples, and where these examples came from."""
+        self._ellipses.show(*(self._posteriors() if self.ellipses else ([], [])))
+        self._trails.show(*(self._past() if self.trail else ([], [])))
+        self._update_advice()
+
+    def _posteriors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the outlines (R, K, 2) of posteriors in the figure's coordinates, and their classes (R,)."""
+        state = self.state
+        snapshot = state.frame.snapshot
+        rows = self._drawn(evenly(state.selection, MOST_ELLIPSES))
+        mu, logvar = snapshot.embedding
+        outlines = posterior_ellipses(mu[rows], logvar[rows], state.plane, points=ELLIPSE_POINTS)
+        return self._place_lines(outlines, rows), self._classes()[rows]
+
+    def _past(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the ways (R, S, 2) that examples have come, in the figure's coordinates, and their classes (R,)."""
+        trail = self.state.frame.prepared.get(self._prepared("trail"))
+        if trail is None or list(trail.rows) != evenly(self.state.selection, MOST_TRAILS):
+            return np.zeros((0, 0, 2)), np.zeros(0)  # on its way
+        rows = self._drawn(list(trail.rows))
+        codes = trail.codes[:, np.isin(trail.rows, rows)].transpose(1, 0, 2)  # (R, S, L)
+        points = self.state.in_plane(codes.reshape(-1, codes.shape[2])).reshape(*codes.shape[:2], 2)
+        return self._place_lines(points, rows), self._classes()[rows]
+
+    def _place_lines(self, lines: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return lines (R, K, 2) of the planes, in z, in the figure's coordinates."""
+        points = self._place(lines.reshape(-1, 2), np.repeat(rows, lines.shape[1]))
+        return points.reshape(lines.shape)
+
+    def _drawn(self, rows: list[int]) -> np.ndarray:
+        """Return those of the rows that are drawn."""
+        chosen = np.asarray(rows, int)
+        return chosen[~self._hidden()[chosen]]
+
+    def _update_words(self) -> None:
+        """Tell what the colours stand for, which split is drawn, and how much of the variance the plane shows."""
+        shown, state = self._coloring, self.state
+        self._scale.visible = shown.by != "label"
+        if self._scale.visible:
+            self._scale.object = scale_markup(shown)
+        hint = self.hint if self.split == "all" else f"{self.split} split"
+        self._title.object = f"<div><b>{self.title}</b> <span>{hint}</span></div>"
+        shares = state.plane.explained
+        if shares is not None:
+            words = " + ".join(f"PC{i + 1} {share:.0%}" for i, share in enumerate(shares))
+            self._explained.object = f"<div title='Of the posterior means'>{words} of the variance</div>"
+
+    def _update_advice(self) -> None:
+        count = len(self.state.selection)
+        most = MOST_TRAILS if self.trail else MOST_ELLIPSES
+        words = ""
+        if (self.ellipses or self.trail) and not count:
+            words = "lasso or box some points to see theirs"
+        elif (self.ellipses or self.trail) and count > most:
+            words = f"drawn for {most} of {count:,} selected"
+        self._advice.object = f"<div>{words}</div>"
 
     def _ranges(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Return the ranges across and up, of one length, so that both axes have one scale."""
@@ -176,50 +364,20 @@ class LatentView(PlaneView):
         for source in self._dots.sources:
             if list(source.selected.indices) != self.state.selection:
                 source.selected.indices = list(self.state.selection)
+        self._update_outlines()
+        if self.trail:
+            self.state.refresh()
 
     def _update_axes(self, *_) -> None:
-        """Offer the axes where there are more than the planes show."""
+        """Offer another plane where there are more dimensions than it shows."""
         names = {f"z{axis + 1}": axis for axis in range(self.state.latent_dim)}
+        self._planes.visible = len(names) > 2
+        of_axes = self.state.plane_kind == "axes"
+        self._explained.visible = not of_axes
         for menu, axis in zip((self._across, self._up), self.state.axes, strict=True):
-            menu.visible = len(names) > 2
+            menu.visible = len(names) > 2 and of_axes
             if menu.options != names or menu.value != axis:
                 menu.param.update(options=names, value=axis)
 
     def _update_legend(self, *_) -> None:
-        names = self.state.run.dataset.class_names
-        self.hidden_classes = []
-        if not names:
-            self._legend.objects = []
-        elif len(names) <= MANY_CLASSES:
-            self._legend.objects = [self._chip(i, name, color) for i, (name, color) in
-                                    enumerate(zip(names, class_colors(len(names)), strict=True))]  # fmt: skip
-        else:
-            search = pmui.MultiChoice(
-                label="Show only these classes", options={name: i for i, name in enumerate(names)}
-            )
-            search.param.watch(self._on_search, "value")
-            self._legend.objects = [search]
-
-    def _on_search(self, event: param.parameterized.Event) -> None:
-        everything = range(len(self.state.run.dataset.class_names))
-        self.hidden_classes = [i for i in everything if i not in event.new] if event.new else []
-
-    def _chip(self, number: int, name: str, color: str) -> pn.viewable.Viewable:
-        chip = pmui.Toggle(
-            label=name, value=True, margin=0, size="small", sx=_chip_style(color), description=f"Show or hide {name}"
-        )
-        chip.param.watch(lambda event: self._on_class(number, event.new), "value")
-        return chip
-
-
-def _chip_style(color: str) -> dict:
-    return {
-        "minWidth": "26px",
-        "padding": "0 7px",
-        "fontSize": "12px",
-        "lineHeight": "20px",
-        "borderRadius": "10px",
-        "textTransform": "none",
-        "border": f"2px solid {color}",
-        "&.Mui-selected, &.Mui-selected:hover": {"backgroundColor": color, "color": "#111"},
-    }
+        self.legend.show(self.state.run.dataset.class_names)

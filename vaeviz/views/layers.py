@@ -4,8 +4,11 @@ Drawing a HoloViews element anew takes about 20 ms of the server's one thread, m
 replacing the data of its glyph takes 1 ms, and the mouse need not wait.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from bokeh.models import ColumnDataSource, LinearColorMapper
+from bokeh.plotting import figure as Figure
 from jaxtyping import Float, UInt8
 
 from vaeviz.views.pictures import glyph_picture
@@ -99,3 +102,61 @@ class ScatterLayer:
             source.data = self._data
         for mapper in self._mappers:
             mapper.update(**self._scale)
+
+
+class LinesLayer:
+    """Many thin lines in a plot, in a few colours, shown and then replaced.
+
+    One glyph a colour draws all its lines in one stroke, with gaps between them: two arrays, however many lines.
+
+    Parameters
+    ----------
+    name : str
+        Of its data sources, each with the number of its colour.
+    colors
+        The colours.
+    width, alpha : float
+        Of the lines.
+    """
+
+    def __init__(self, name: str, colors: Sequence[str], *, width: float = 1.0, alpha: float = 1.0) -> None:
+        self.name, self.colors = name, tuple(colors)
+        self._look = {"line_width": width, "line_alpha": alpha}
+        self.sources: list[list[ColumnDataSource]] = []
+        self._data: dict[int, dict] = {}
+
+    def attach(self, figure: Figure) -> None:
+        """Draw in this figure, too."""
+        sources = []
+        for number, color in enumerate(self.colors):
+            source = ColumnDataSource(self._data.get(number, {"x": [], "y": []}), name=f"{self.name} {number}")
+            line = figure.line("x", "y", source=source, line_color=color, **self._look)
+            line.update(nonselection_glyph=None, selection_glyph=None)
+            sources.append(source)
+        self.sources.append(sources)
+
+    def clear(self) -> None:
+        """Let go of the plots that showed it: another one takes their place."""
+        self.sources.clear()
+        self._data = {}
+
+    def show(self, lines: Sequence[Float[np.ndarray, "K 2"]], numbers: Sequence[int]) -> None:
+        """Show these lines, each in the colour of its number (past the last colour, the first comes again)."""
+        wanted: dict[int, list] = {}
+        for line, number in zip(lines, numbers, strict=True):
+            wanted.setdefault(int(number) % len(self.colors), []).append(line)
+        for number in self._data.keys() | wanted.keys():
+            data = _in_one_stroke(wanted.get(number, []))
+            for sources in self.sources:
+                sources[number].data = data
+            if number in wanted:
+                self._data[number] = data
+            else:
+                del self._data[number]
+
+
+def _in_one_stroke(lines: Sequence[Float[np.ndarray, "K 2"]]) -> dict[str, Float[np.ndarray, " points"]]:
+    """Return the points of all lines one after another, with a NaN after each."""
+    gap = np.full((1, 2), np.nan)
+    points = np.concatenate([part for line in lines for part in (line, gap)] or [np.zeros((0, 2))]).astype(np.float32)
+    return {"x": points[:, 0], "y": points[:, 1]}

@@ -11,7 +11,7 @@ from vaeviz.training import Run
 from vaeviz.views.graph import GRAPH_CSS, graph_markup
 from vaeviz.views.view import View
 
-BODY_CSS = ":host { overflow-x: auto; overflow-y: hidden; min-height: 0; }"
+BODY_CSS = ":host { overflow-x: auto; overflow-y: hidden; min-height: 0; scrollbar-width: thin; }"
 
 
 class ModelView(View):

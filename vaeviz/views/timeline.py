@@ -23,7 +23,6 @@ LIVE = {
 }  # fmt: skip
 
 
-
 class Keys(pn.custom.JSComponent):
     """Hears the arrow keys, Home and End wherever the focus is, but in a field or at a control that has a use for them.
 
