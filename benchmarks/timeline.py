@@ -66,9 +66,7 @@ def turns(window: Window, count: int) -> np.ndarray:
 
 def report(when: str, samples: np.ndarray) -> None:
     median, p95, worst = np.percentile(samples, (50, 95, 100))
-    print(
-        f"key -> all views, {when:15s} median {median:4.0f} ms   95 % {p95:4.0f} ms (target 250)   worst {worst:4.0f} ms"
-    )
+    print(f"key -> all views, {when:15s} median {median:4.0f}, 95 % {p95:4.0f} (target 250), worst {worst:4.0f} ms")
 
 
 def main() -> None:

@@ -56,6 +56,7 @@ PUBLIC_NAMES = [
     "export_animation",
     "export_walk",
     "load_dataset",
+    "load_pretrained",
     "load_run",
     "metrics_csv",
     "resume_run",

@@ -39,7 +39,7 @@ def test_random_examples_with_their_costs_stay_until_others_are_asked_for(window
     window.until(lambda: words(window, "reconstructions", "below") != costs, "the costs follow the training")
     assert words(window, "reconstructions", "above") == labels
     shown = window.pixels("reconstructions", "pairs")[-28 * 14 * 28 :]  # the originals, the upper third
-    window.click("others")
+    window.page.get_by_text("others", exact=True).click()
     window.until(lambda: window.pixels("reconstructions", "pairs")[-28 * 14 * 28 :] != shown, "others are drawn")
 
 

@@ -6,6 +6,7 @@ from vaeviz.training.evaluation import TrainingDivergedError, evaluate
 from vaeviz.training.events import Metrics, Progress, Snapshot, Split, Status, kept_steps
 from vaeviz.training.history import MetricsLog, SnapshotStore
 from vaeviz.training.loop import train
+from vaeviz.training.pretrained import load_pretrained
 from vaeviz.training.run import Run, TrainingRun, resume_run
 from vaeviz.training.saved import SavedRun, load_run
 from vaeviz.training.snapshots import SnapshotTaker
@@ -29,6 +30,7 @@ __all__ = [
     "available_devices",
     "evaluate",
     "kept_steps",
+    "load_pretrained",
     "load_run",
     "resolve_device",
     "resume_run",

@@ -6,15 +6,9 @@ from pathlib import Path
 
 from vaeviz.data import DATASET_NAMES, Dataset, load_dataset
 from vaeviz.models import VAE, DenseVAE
-from vaeviz.training import Run, TrainConfig, TrainingRun, load_run, resume_run
+from vaeviz.training import Run, TrainConfig, TrainingRun, load_pretrained, load_run, resume_run
+from vaeviz.training.pretrained import PRETRAINED_NAMES
 from vaeviz.views.folders import find_saved, new_folder
-
-try:
-    from vaeviz.training.pretrained import FOLDER, PRETRAINED_NAMES, load_pretrained
-
-    PRETRAINED_NAMES = tuple(name for name in PRETRAINED_NAMES if (FOLDER / name).is_dir())
-except ImportError:  # it comes soon
-    PRETRAINED_NAMES = ()
 
 MOST_ENDED = 8
 """Runs that have ended, or never began, that are kept for those who come back to their address."""
