@@ -74,6 +74,19 @@ def test_playing_shows_each_step_in_turn_and_ends_at_the_last(timeline: Timeline
     assert list(dict.fromkeys(asyncio.run(play()))) == trained.steps
 
 
+def test_what_the_browser_tells_back_late_does_not_end_live():
+    run = make_run(epochs=10)
+    state = ExplorerState(run)
+    timeline = TimelineView(state)
+    run.start()
+    run.wait()
+    for step in (4, 8):  # as if looked at while it trained
+        state.kept = [kept for kept in run.steps if kept <= step]
+    timeline._slider.value = 4  # step 4, where it was put before
+    assert state.live
+    assert timeline._slider.value == len(state.kept) - 1
+
+
 @pytest.mark.parametrize(("keys", "step"), [(["Home"], 0), (["Home", "ArrowRight", "ArrowRight"], 2),
                                             (["End", "ArrowLeft"], 23), (["Home", "ArrowLeft"], 0)])  # fmt: skip
 def test_keys_turn_it(timeline: TimelineView, keys: list[str], step: int):

@@ -1,6 +1,8 @@
 """The timeline: every kept step of the training, to be turned like a film."""
 
 import html
+import time
+from collections import deque
 
 import panel as pn
 import panel_material_ui as pmui
@@ -10,6 +12,9 @@ from vaeviz.views.view import COMPACT, View, one_line, text
 
 SPEEDS = {"½ ×": 1.0, "1 ×": 0.5, "2 ×": 0.25}
 """Seconds that a step stands while the timeline plays."""
+
+ECHO_SECONDS = 1.0
+"""A browser tells back, late, where the slider was put; within so many seconds that is no wish of the person's."""
 
 BAR_CSS = """
 :host { display: flex; flex-direction: row; align-items: center; gap: 8px; padding: 0 10px; height: 40px;
@@ -72,6 +77,7 @@ class TimelineView(View):
         super().__init__(state, **params)
         self._following = False  # whether what moves now is the slider itself, after the state
         self._clock = None
+        self._sent: deque[tuple[float, int]] = deque(maxlen=32)  # when the slider was put where, live
         self._slider = pmui.IntSlider(
             start=0, end=1, value=0, size="small", label="", show_value=False, margin=(0, 8), tooltips=False,
             sizing_mode="stretch_width", stylesheets=[":host { flex: 1 1 auto; min-width: 60px; }"],
@@ -105,7 +111,12 @@ class TimelineView(View):
     # What a person does
 
     def _on_slide(self, event) -> None:
-        if not self._following and event.new < len(self.state.kept):
+        if self._following or event.new >= len(self.state.kept):
+            return
+        now = time.monotonic()
+        if self.state.live and any(value == event.new and now - at < ECHO_SECONDS for at, value in self._sent):
+            self._update()
+        else:
             self.state.go_to(self.state.kept[event.new])
 
     def _on_key(self, event) -> None:
@@ -157,6 +168,8 @@ class TimelineView(View):
         self._following = True
         try:
             place = len(kept) - 1 if state.live or state.at not in kept else kept.index(state.at)
+            if state.live and place != self._slider.value:
+                self._sent.extend((time.monotonic(), value) for value in (self._slider.value, place))
             self._slider.param.update(end=max(1, len(kept) - 1), value=place, disabled=len(kept) < 2)
             self.live = state.live
             if state.live:
