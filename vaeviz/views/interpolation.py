@@ -93,7 +93,7 @@ class InterpolationView(View):
         self.controls, self.film = RouteControls(self.state), FilmView(self.state)
         self._slider = pmui.FloatSlider.from_param(
             self.state.param.path_at, label="", start=0, end=1, step=0.01, size="small", sizing_mode="stretch_width",
-            margin=(0, 8), show_value=False, tooltips=False, align="center",
+            margin=(0, 8), show_value=False, tooltips=False, align="center", description="",
             stylesheets=[":host { flex: 1 1 auto; min-width: 60px; }"],
         )  # fmt: skip
         self._t = text(css=one_line(20) + T_CSS, align="center")

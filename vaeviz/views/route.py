@@ -62,19 +62,15 @@ class RouteControls(View):
 
     def _make_fields(self) -> None:
         self.examples = [
-            self._entry(f"{name}: example #", 112, lambda event, which=which: self._on_example(which, event.new),
-                        f"{name} follows this example through the training: its row among those embedded, counted "
-                        "from 0. Empty: it stays where it is")
+            self._entry(f"{name}: example #", 112, lambda event, which=which: self._on_example(which, event.new))
             for which, name in enumerate("AB")
         ]  # fmt: skip
-        self.leg = self._entry("frames a leg", 56, self._on_leg, "Frames from one example to the next, 1 to 100")
-        self.seed = self._entry("seed", 76, self._on_seed, "The same seed gives the same walk")
-        self.length = self._entry("frames", 64, self._on_length, "How many frames the walk has, 2 to 2,000")
+        self.leg = self._entry("frames a leg", 56, self._on_leg)
+        self.seed = self._entry("seed", 76, self._on_seed)
+        self.length = self._entry("frames", 64, self._on_length)
 
-    def _entry(self, name: str, width: int, on_value: Callable, description: str) -> pmui.TextInput:
-        entry = pmui.TextInput(
-            label="", placeholder=name, size="small", margin=0, width=width, sx=ENTRY, description=description
-        )
+    def _entry(self, name: str, width: int, on_value: Callable) -> pmui.TextInput:
+        entry = pmui.TextInput(label="", placeholder=name, size="small", margin=0, width=width, sx=ENTRY)
         entry.param.watch(on_value, "value")
         return entry
 
