@@ -46,7 +46,7 @@ class FilmView(View):
             ) for suffix, what in (("gif", "an animated GIF"), ("mp4", "a film, MP4"))
         }  # fmt: skip
         self._download = pmui.FileDownload(auto=True, filename="", label="", stylesheets=[":host { display: none; }"])
-        self._layout = pn.Row(*self._buttons.values(), self._download, margin=0, align="center")
+        self._layout = pn.Row(*self._buttons.values(), self._download, margin=0, align="center", width=150)
 
     # What a person does
 

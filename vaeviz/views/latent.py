@@ -29,6 +29,7 @@ ADVICE_CSS = """
 :host { position: relative; margin: 0; height: 0; width: 100%; font-size: 12px; z-index: 1; pointer-events: none; }
 :host > div { position: absolute; left: 12px; top: 10px; width: 130px; contain: layout style; opacity: 0.65; }
 """
+COLOR_BY = {"label": "label", "KL": "KL", "recon.": "reconstruction", "σ": "σ"}
 TAP_REACH = 6
 """Pixels around an example within which a tap takes it."""
 
@@ -86,7 +87,7 @@ class LatentView(PlaneView):
                 self._planes, self._options, self._advice, self._figure, self._scale, self._legend,
                 sizing_mode="stretch_both", margin=0,
             ),
-            choice(self.state.param.color_by, 76, description="What the colours tell"),
+            choice(self.state.param.color_by, 76, options=COLOR_BY, description="What the colours tell"),
             switch(self.state.param.coordinates, options={"z": "z", "u = Φ(z)": "u"}),
             more,
         )  # fmt: skip
@@ -344,9 +345,9 @@ class LatentView(PlaneView):
         most = MOST_TRAILS if self.trail else MOST_ELLIPSES
         words = ""
         if (self.ellipses or self.trail) and not count:
-            words = "lasso or box some points to see theirs"
+            words = "lasso some points"
         elif (self.ellipses or self.trail) and count > most:
-            words = f"drawn for {most} of {count:,} selected"
+            words = f"{most} of {count:,} drawn"
         self._advice.object = f"<div>{words}</div>"
 
     def _ranges(self) -> tuple[tuple[float, float], tuple[float, float]]:

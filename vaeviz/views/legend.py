@@ -4,7 +4,7 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 
-from vaeviz.views.palette import class_colors
+from vaeviz.views.palette import INK, class_colors
 
 LEGEND_CSS = """
 :host { display: flex; flex-wrap: wrap; justify-content: center; gap: 2px; padding: 0 8px 6px; min-height: 26px; }
@@ -53,7 +53,7 @@ class Legend(pn.viewable.Viewer):
 
     def _solo(self) -> pmui.Toggle:
         return pmui.Toggle.from_param(
-            self.param.solo, label="solo", margin=(0, 0, 0, 4), size="small", sx=_chip_style("currentColor"),
+            self.param.solo, label="solo", margin=(0, 0, 0, 4), size="small", sx=_chip_style(INK),
             description="While on, a click on a class shows it alone; a second click shows all again",
         )  # fmt: skip
 

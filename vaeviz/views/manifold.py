@@ -3,20 +3,51 @@
 import holoviews as hv
 import numpy as np
 import panel as pn
-from bokeh.models import FixedTicker
+import panel_material_ui as pmui
+from bokeh.models import ColumnDataSource, CustomJS, FixedTicker
 from scipy.special import ndtr
 
+from vaeviz.latent import linear_ticks, percentile_grid, prior_ticks, to_u
 from vaeviz.views.layers import PictureLayer
 from vaeviz.views.plane import OPTIONS, PlaneView
 from vaeviz.views.planes import Coordinates
 from vaeviz.views.plots import picture_plot
-from vaeviz.views.view import choice, plot_pane, switch, text
+from vaeviz.views.view import COMPACT, choice, one_line, plot_pane, text
 
 Z_TICKS = np.array([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0])
 
+RANGE_WORDS = "Tiles at equally probable codes, by the inverse CDF of the prior, or in equal steps of z"
+LIMITS = (3.0, 4.0, 6.0)
+"""Of the linear range."""
+
+SIDES = (10, 15, 20, 24, 30, 40, 60, 100)
+
 CAPTION_CSS = """
-:host { margin: 0; min-height: 32px; width: 100%; }
-div { text-align: center; width: 100%; font-size: 12px; opacity: 0.65; }
+:host { font-size: 12px; }
+:host > div > div { text-align: center; color: color-mix(in srgb, currentColor 65%, transparent); }
+"""
+
+# The tile under the mouse is told in place of the caption, by the browser alone. Strictly contained, as the caption is,
+# the words have nothing but themselves laid out anew.
+TILE_JS = """
+if (!fig._caption?.el.isConnected) {
+  fig._caption = cb_context.index.query_one((view) => view.model.name === caption)
+}
+const words = fig._caption?.shadow_el.querySelector(":scope > div > div")
+if (!words) { return }
+const {at: [at], z: [z], u: [u], rows: [rows]} = tiles.data
+const step = at[1] - at[0]
+const i = cb_obj.event_name === "mousemove" ? Math.round((cb_obj.x - at[0]) / step) : -1
+const middle = (at[0] + at[at.length - 1]) / 2
+const j = rows > 1 ? Math.round((cb_obj.y - at[0]) / step) : Math.abs(cb_obj.y - middle) <= step / 2 ? 0 : -1
+let line = tiles.data.caption[0]
+if (i >= 0 && i < at.length && j >= 0 && j < rows) {
+  const both = rows > 1 ? [i, j] : [i]
+  const sign = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2)
+  line = `tile ${i + 1} across${rows > 1 ? `, ${j + 1} up` : ""}: z = ${both.map((k) => sign(z[k])).join(", ")}` +
+    `; u = ${both.map((k) => u[k].toFixed(3)).join(", ")}`
+}
+if (words.textContent !== line) { words.textContent = line }
 """
 
 
@@ -38,17 +69,22 @@ class ManifoldView(PlaneView):
         super().__init__(state, **params)
         self._tiles = PictureLayer("tiles")
         self._layers = (self._tiles,)
+        self._grid = ColumnDataSource(name="tile grid")
+        self._caption = text(css=one_line(20) + CAPTION_CSS, name=f"{self.name} caption")
         self._figure = plot_pane(self._plot())
-        self._range = switch(self.state.param.manifold_range, options={"inverse CDF": "u", "linear": "z"})
+        self._range = pmui.Select(size="small", margin=0, sx=COMPACT, width=106, description=RANGE_WORDS)
+        self._range.param.watch(self._on_range, "value")
         self._side = choice(
-            self.state.param.manifold_side, 84, options={f"n = {n}": n for n in (10, 15, 20, 24, 30, 40, 60, 100)}
-        )
-        self._caption = text(css=CAPTION_CSS)
+            self.state.param.manifold_side, 84, options={f"n = {n}": n for n in SIDES},
+            description="Tiles along each side",
+        )  # fmt: skip
         self._layout = self._card(
             pn.Column(self._figure, self._caption, sizing_mode="stretch_both", margin=0), self._side, self._range
         )
         self._shown = self._scales()
         self.state.param.watch(self._update_tiles, "frame")
+        self.state.param.watch(self._update_range, ["manifold_range", "manifold_limit"])
+        self._update_range()
         self._update_words()
 
     @property
@@ -79,6 +115,32 @@ class ManifoldView(PlaneView):
         side = (0.0, 1.0) if frame.coordinates == "u" else (-frame.limit, frame.limit)
         return side, side
 
+    def _attach(self, plot, element) -> None:
+        figure = plot.state
+        if figure.id not in self._marks:
+            args = {"fig": figure, "tiles": self._grid, "caption": self._caption.name}
+            for event in ("mousemove", "mouseleave"):
+                figure.js_on_event(event, CustomJS(args=args, code=TILE_JS))
+        super()._attach(plot, element)
+
+    # What a person does
+
+    def _on_range(self, event) -> None:
+        if event.new is not None:
+            coordinates, limit = event.new
+            self.state.param.update(manifold_range=coordinates, manifold_limit=limit or self.state.manifold_limit)
+
+    # What follows from state
+
+    def _update_range(self, *_) -> None:
+        """Offer the ranges; the linear ones are those of a few limits, and of the present one."""
+        state = self.state
+        limits = sorted({*LIMITS, state.manifold_limit})
+        options = {"inverse CDF": ("u", None)} | {f"linear ±{limit:g}": ("z", limit) for limit in limits}
+        chosen = ("u", None) if state.manifold_range == "u" else ("z", state.manifold_limit)
+        if self._range.options != options or self._range.value != chosen:
+            self._range.param.update(options=options, value=chosen)
+
     def _update_tiles(self, *_) -> None:
         self._tiles.show(*self._picture())
         shown = self._scales()
@@ -96,13 +158,19 @@ class ManifoldView(PlaneView):
 
     def _update_words(self) -> None:
         frame = self.state.frame
-        side = frame.side
+        side, flat = frame.side, self.state.latent_dim == 1
         if frame.coordinates == "u":
             where = "z = Φ⁻¹((i + ½) / n): every tile is equally probable"
+            at, z = percentile_grid(side), prior_ticks(side)
         else:
             where = f"z in equal steps from −{frame.limit:g} to {frame.limit:g}"
-        count = f"{side}" if self.state.latent_dim == 1 else f"{side} × {side}"
-        self._caption.object = f"<div>{count} codes, {where}</div>"
+            at = z = linear_ticks(side, frame.limit)
+        caption = f"{side} codes, {where}" if flat else f"{side} × {side} codes, {where}"
+        self._caption.object = f"<div>{caption}</div>"
+        rows = 1 if flat else side
+        grid = {"at": [at.tolist()], "z": [z.tolist()], "u": [to_u(z).tolist()], "rows": [rows], "caption": [caption]}
+        if self._grid.data != grid:
+            self._grid.data = grid
 
     def _label_axes(self, figure) -> None:
         super()._label_axes(figure)

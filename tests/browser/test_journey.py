@@ -1,0 +1,70 @@
+"""Routes under the hand: a real server, a real Chromium, real digits."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.browser.driver import Window
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_line_drawn_with_the_pencil_is_the_route_and_the_plot_stays(window: Window):
+    ranges = "(f) => [probe.figure(f).x_range.start, probe.figure(f).y_range.start]"
+    before = window.page.evaluate(ranges, "latent")
+    window.click("draw")
+    window.until(lambda: window.column("latent", "endpoints", "x") == [], "A and B are gone")
+    window.until(lambda: window.page.evaluate("probe.source('interpolation', 'strip').data.image[0].length") == 1,
+                 "nothing is to be seen yet")  # fmt: skip
+    window.hover("latent", -1.5, -1)
+    window.page.mouse.down()
+    for point in ((0, 1), (1.5, -1)):
+        window.page.mouse.move(*window.place("latent", *point), steps=8)
+    assert len(window.column("latent", "path", "x")) > 8  # at once, before the server has heard of it
+    window.page.mouse.up()
+    window.until(lambda: len(window.pixels("interpolation", "strip")) == 20 * 28 * 28, "the strip shows the route")
+    window.until(lambda: len(window.column("manifold", "path", "x")) == 101, "the other plane has it as well")
+    across = np.array(window.column("latent", "path", "x"))
+    assert across[0] == pytest.approx(-1.5, abs=0.2)
+    assert across[-1] == pytest.approx(1.5, abs=0.1)
+    assert window.page.evaluate(ranges, "latent") == before
+    window.click("A to B")
+    window.until(lambda: len(window.column("latent", "endpoints", "x")) == 2, "A and B are back")
+    window.drag("latent", (0, 3), (1, 3))
+    window.until(lambda: window.page.evaluate(ranges, "latent") != before, "a drag moves the plot again")
+
+
+def test_a_morph_plays_in_a_loop_and_is_saved(window: Window):
+    window.click("morph")
+    window.until(lambda: len(window.column("latent", "path", "x")) == 121, "the route goes by ten examples and back")
+    window.page.get_by_placeholder("frames a leg").fill("2")
+    window.page.get_by_placeholder("frames a leg").press("Enter")
+    window.page.get_by_text("10 examples, 20 frames").wait_for()
+    window.click("Play")
+    tile = "probe.models().find((m) => m.name === 't').data.tile[0]"
+    window.until(lambda: window.page.evaluate(tile) > 15, "it plays")
+    window.until(lambda: window.page.evaluate(tile) < 10, "it begins anew")
+    box = window.page.locator(".vv-tile").bounding_box()
+    assert box["width"] > 30
+    window.click("Play")
+    with window.page.expect_download() as saved:
+        window.page.get_by_role("button", name="Save the whole route as an animated GIF").click()
+    assert saved.value.suggested_filename == "morph-step-0.gif"
+    with Image.open(Path(saved.value.path())) as film:
+        assert film.size == (280, 280)
+
+
+def test_an_example_out_of_range_is_refused_in_words(window: Window):
+    strip = window.pixels("interpolation", "strip")
+    field = window.page.get_by_placeholder("B: example #")
+    field.fill("5000")
+    field.press("Enter")
+    window.page.locator(".MuiAlert-message", has_text="from 0 to 4,999").wait_for()
+    assert field.get_attribute("aria-invalid") == "true"
+    assert window.pixels("interpolation", "strip") == strip
+    field.fill("4999")
+    field.press("Enter")
+    window.until(lambda: window.pixels("interpolation", "strip") != strip, "B is at that example")
+    assert field.get_attribute("aria-invalid") == "false"
