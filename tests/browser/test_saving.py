@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.browser.driver import EXPLORER, Window, served
-from vaeviz.views.runs import PRETRAINED_NAMES
 
 pytestmark = pytest.mark.browser
 
@@ -92,7 +91,6 @@ def test_a_half_written_folder_is_told_in_one_sentence_and_the_present_run_goes_
     assert window.address() == before
 
 
-@pytest.mark.skipif(not PRETRAINED_NAMES, reason="the pretrained models are not there")
 def test_opens_on_a_trained_model_and_train_begins_a_run_of_ones_own(
     new_window: Callable[[], Window], explorer_address: str
 ):

@@ -1,3 +1,4 @@
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ from vaeviz.views.page import first_run
 from vaeviz.views.runs import (
     EPOCHS,
     MOST_ENDED,
-    PRETRAINED_NAMES,
     find_run,
     is_resumable,
     is_training,
@@ -121,7 +121,6 @@ def test_what_was_stopped_can_be_resumed_and_what_has_ended_or_was_never_saved_c
     assert not is_resumable(unsaved)
 
 
-@pytest.mark.skipif(not PRETRAINED_NAMES, reason="the pretrained models are not there")
 def test_without_an_id_a_page_opens_on_a_trained_model_and_train_begins_a_run_of_ones_own(runs: Path):
     opened, words = first_run()
     assert (opened.id, opened.status, words) == ("mnist-2d", "finished", "")
@@ -137,3 +136,13 @@ def test_without_an_id_a_page_opens_on_a_trained_model_and_train_begins_a_run_of
     assert not controls.saved._open.disabled
     assert controls.saved._resume.disabled
     assert controls.saved._save.disabled
+
+
+def test_where_the_trained_model_is_missing_a_page_opens_on_a_new_run_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("vaeviz.views.runs._runs", OrderedDict())
+    monkeypatch.setattr("vaeviz.training.pretrained.FOLDER", tmp_path)
+    opened, words = first_run()
+    assert opened.status == "ready"
+    assert "model.json is missing" in words

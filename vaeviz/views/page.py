@@ -65,8 +65,6 @@ def first_run(run_id: str | None = None) -> tuple[Run, str]:
             words = f"There is no run {run_id} here (any more); this is another one."
     except (ValueError, OSError) as error:
         words = str(error)
-    if not PRETRAINED_NAMES:
-        return register_run(default_run()), words
     try:
         return open_pretrained(PRETRAINED_NAMES[0]), words
     except (ValueError, OSError) as error:
