@@ -347,7 +347,7 @@ class LatentView(PlaneView):
         if (self.ellipses or self.trail) and not count:
             words = "lasso some points"
         elif (self.ellipses or self.trail) and count > most:
-            words = f"{most} of {count:,} drawn"
+            words = f"{'trails' if self.trail else 'ellipses'}: {most} of {count:,}"
         self._advice.object = f"<div>{words}</div>"
 
     def _ranges(self) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -1,0 +1,107 @@
+"""The latent view under the hand: a real server, a real Chromium, real digits."""
+
+import numpy as np
+import pytest
+
+from tests.browser.driver import Window
+
+pytestmark = pytest.mark.browser
+
+
+def press(window: Window, label: str) -> None:
+    """Click the toggle that shows these words (its accessible name is its explanation)."""
+    window.page.mouse.move(5, 5)  # no tooltip lies over it
+    window.page.locator(f".MuiToggleButton-root:text-is('{label}')").first.click()
+
+
+def choose(window: Window, present: str, wanted: str) -> None:
+    """Open the menu that shows the present choice, and choose another."""
+    window.page.locator(f".MuiSelect-select:text-is('{present}')").first.click()
+    window.page.get_by_role("menuitem", name=wanted, exact=True).click()
+
+
+def stroke(window: Window, layer: str) -> int:
+    """Return how many points a layer of thin lines has, in all its colours."""
+    return sum(len(window.column("latent", f"{layer} {i}", "x")) for i in range(1 if layer == "contours" else 10))
+
+
+def drawn(window: Window) -> int:
+    """Return how many examples are drawn (one that is hidden has no place)."""
+    return window.page.evaluate(
+        "probe.column('latent', 'examples', 'horizontal').filter((x) => Number.isFinite(x)).length"
+    )
+
+
+def test_contours_ellipses_and_trails_are_drawn_behind_one_button(window: Window):
+    window.click("Train")
+    window.until(lambda: window.step() > 40, "some steps are done")
+    window.click("Stop")
+    window.until_status("stopped")
+    press(window, "tune")
+    press(window, "contours")
+    window.until(lambda: stroke(window, "contours") > 100, "contours are drawn")
+    press(window, "1σ")
+    press(window, "trail")
+    window.page.get_by_text("lasso some points").wait_for()
+    rows = list(range(0, 300, 30))
+    window.page.evaluate("(rows) => { probe.source('latent', 'examples').selected.indices = rows }", rows)
+    window.until(lambda: stroke(window, "ellipses") == 10 * 34, "the ellipses of ten examples are drawn")
+    window.until(lambda: stroke(window, "trails") > 10 * 8, "their trails are drawn")
+    ways = stroke(window, "trails")
+    window.page.keyboard.press("Home")
+    window.until(lambda: stroke(window, "trails") == 10 * 2, "at step 0 they are where they began")
+    assert window.page.evaluate("Array.from(probe.source('latent', 'examples').selected.indices)") == rows
+    window.page.keyboard.press("End")
+    window.until(lambda: stroke(window, "trails") == ways, "the trails are whole again")
+
+
+def test_a_split_a_solo_class_and_the_scale_of_a_measure(window: Window):
+    press(window, "tune")
+    choose(window, "all", "validation")
+    window.until(lambda: drawn(window) == 500, "the validation split is drawn")
+    press(window, "solo")
+    press(window, "3")
+    window.until(lambda: 20 < drawn(window) < 90, "one class is drawn alone")
+    press(window, "3")
+    window.until(lambda: drawn(window) == 500, "all classes are drawn again")
+    choose(window, "label", "recon.")
+    window.page.get_by_text("nats", exact=False).locator("visible=true").first.wait_for()
+    words = window.page.get_by_text("reconstruction ≤").text_content()
+    low, high = (float(word) for word in words.replace("≥", "≤").replace("nats", "").split("≤")[1:])
+    values = np.array(window.column("latent", "examples", "color"))
+    assert low == pytest.approx(np.percentile(values, 1), rel=0.01)
+    assert high == pytest.approx(np.percentile(values, 99), rel=0.01)
+
+
+def test_a_tap_on_an_example_puts_an_endpoint_there_and_it_follows(window: Window):
+    horizontal = np.array(window.column("latent", "examples", "horizontal"))
+    row = int(np.argmax(horizontal))
+    x, y = horizontal[row], window.column("latent", "examples", "vertical")[row]
+    px, py = window.place("latent", x, y)
+    window.page.mouse.click(px + 3, py)
+
+    def follows() -> bool:
+        ends = zip(window.column("latent", "endpoints", "x"), window.column("latent", "endpoints", "y"), strict=True)
+        at = (
+            window.column("latent", "examples", "horizontal")[row],
+            window.column("latent", "examples", "vertical")[row],
+        )
+        return any(np.allclose(end, at, atol=1e-4) for end in ends)
+
+    window.until(follows, "an endpoint lies on the example")
+    window.click("Train")
+    window.until(lambda: window.column("latent", "examples", "horizontal")[row] != horizontal[row], "it has moved")
+    window.click("Stop")
+    window.until_status("stopped")
+    window.until(follows, "the endpoint has gone with it")
+
+
+def test_pca_is_offered_for_many_dimensions(window: Window):
+    assert not window.sees("PCA")
+    window.fill("Latent dimensions", "8")
+    window.click("Reset")
+    window.until(lambda: window.sees("PCA"), "the planes can be chosen")
+    window.click("PCA")
+    window.page.get_by_text("of the variance").wait_for()
+    named = "probe.models().some((model) => model.axis_label === 'PC1')"
+    window.until(lambda: window.page.evaluate(named), "the axis across is called PC1")
