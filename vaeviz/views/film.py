@@ -21,6 +21,8 @@ from vaeviz.views.view import COMPACT, View
 MOST_FRAMES = 1000
 """Frames of a route that can be saved: more would be a file of many megabytes."""
 
+NARROW = COMPACT | {"&.MuiButton-root": {**COMPACT["&.MuiButton-root"], "minWidth": 0}}
+
 TELL_SECONDS = 0.3
 """How often the progress is told."""
 
@@ -41,12 +43,12 @@ class FilmView(View):
         self._task: asyncio.Task | None = None
         self._buttons = {
             suffix: pmui.Button(
-                label=suffix.upper(), size="small", variant="outlined", margin=(0, 2), sx=COMPACT, width=52,
+                label=suffix.upper(), size="small", variant="outlined", margin=(0, 3), sx=NARROW, width=50,
                 on_click=lambda _, suffix=suffix: self._on_save(suffix), description=f"Save the whole route as {what}",
             ) for suffix, what in (("gif", "an animated GIF"), ("mp4", "a film, MP4"))
         }  # fmt: skip
-        self._download = pmui.FileDownload(auto=True, filename="", label="", stylesheets=[":host { display: none; }"])
-        self._layout = pn.Row(*self._buttons.values(), self._download, margin=0, align="center", width=150)
+        self._download = pmui.FileDownload(auto=True, filename="", label="", visible=False)
+        self._layout = pn.Row(*self._buttons.values(), self._download, margin=(1, 0, 0, 0), width=112)
 
     # What a person does
 

@@ -112,7 +112,7 @@ class InterpolationView(View):
             ),
             switch(self.state.param.route, options=ROUTES),
             choice(self.param.speed, 62),
-            toggle(self.param.playing, "Play", icon="play_arrow"),
+            toggle(self.param.playing, "Play", icon="play_arrow", description=""),
             self.film,
         )
         self._update_now()
@@ -259,7 +259,7 @@ class InterpolationView(View):
     def _update_words(self) -> None:
         frames = len(self._journey.codes)
         hint = {
-            "A to B": "drag A and B in a plane",
+            "A to B": f"drag A and B; examples are 0 to {len(self.state.frame.snapshot.ids) - 1:,}",
             "morph": f"{len(stop_rows(self.state))} examples, {frames:,} frames, in a loop",
             "walk": f"{frames:,} frames under the prior",
             "drawn": f"{frames:,} frames along your line" if frames else "nothing is drawn yet",

@@ -46,7 +46,7 @@ class RouteControls(View):
                 text("frames", css=HINT_CSS), self.length,
             ),
             "drawn": (
-                toggle(self.state.param.drawing, "✎ pencil"),
+                toggle(self.state.param.drawing, "✎ pencil", description=""),
                 text("while the pencil is on, a drag on a plane draws the route", css=HINT_CSS),
             ),
         }  # fmt: skip
