@@ -19,7 +19,7 @@ def main() -> None:
         served(EXPLORER, Path(folder) / "log") as address,
         chromium() as browser,
     ):
-        window = Window(browser.new_page(viewport={"width": 1440, "height": 900})).open(address)
+        window = Window(browser.new_page(viewport={"width": 1440, "height": 900})).open(f"{address}?run=new")
         window.fill("Epochs", "1000")
         window.click("Train")
         window.page.wait_for_timeout(SECONDS * 1000)  # what a person sees after a minute of training

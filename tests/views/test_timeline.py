@@ -3,6 +3,7 @@
 import asyncio
 
 import numpy as np
+import param
 import pytest
 
 from tests.views.conftest import look, make_run
@@ -85,6 +86,15 @@ def test_what_the_browser_tells_back_late_does_not_end_live():
     timeline._slider.value = 4  # step 4, where it was put before
     assert state.live
     assert timeline._slider.value == len(state.kept) - 1
+
+
+def test_its_own_slide_does_not_end_live_even_when_it_is_told_of_late(timeline: TimelineView):
+    """Watchers run later where somebody batches changes: by then nobody knows any more who moved the slider."""
+    with param.parameterized.batch_call_watchers(timeline._slider), param.parameterized.batch_call_watchers(timeline):
+        timeline.state.kept = [0, 1, 2, 3]
+    assert timeline.state.live
+    assert timeline.live
+    assert timeline._slider.value == 3
 
 
 @pytest.mark.parametrize(("keys", "step"), [(["Home"], 0), (["Home", "ArrowRight", "ArrowRight"], 2),

@@ -75,7 +75,7 @@ class TimelineView(View):
 
     def __init__(self, state, **params) -> None:
         super().__init__(state, **params)
-        self._following = False  # whether what moves now is the slider itself, after the state
+        self._put = 0  # where the slider was put, after the state: what it tells of that is no wish of the person's
         self._clock = None
         self._sent: deque[tuple[float, int]] = deque(maxlen=32)  # when the slider was put where, live
         self._slider = pmui.IntSlider(
@@ -111,7 +111,7 @@ class TimelineView(View):
     # What a person does
 
     def _on_slide(self, event) -> None:
-        if self._following or event.new >= len(self.state.kept):
+        if event.new == self._put or event.new >= len(self.state.kept):
             return
         now = time.monotonic()
         if self.state.live and any(value == event.new and now - at < ECHO_SECONDS for at, value in self._sent):
@@ -129,7 +129,7 @@ class TimelineView(View):
 
     @param.depends("live", watch=True)
     def _on_live(self) -> None:
-        if self._following:
+        if self.live == self.state.live:
             return
         if self.live:
             self.playing = False
@@ -165,17 +165,13 @@ class TimelineView(View):
     def _update(self, *_) -> None:
         state = self.state
         kept = state.kept or [0]
-        self._following = True
-        try:
-            place = len(kept) - 1 if state.live or state.at not in kept else kept.index(state.at)
-            if state.live and place != self._slider.value:
-                self._sent.extend((time.monotonic(), value) for value in (self._slider.value, place))
-            self._slider.param.update(end=max(1, len(kept) - 1), value=place, disabled=len(kept) < 2)
-            self.live = state.live
-            if state.live:
-                self.playing = False
-        finally:
-            self._following = False
+        self._put = len(kept) - 1 if state.live or state.at not in kept else kept.index(state.at)
+        if state.live and self._put != self._slider.value:
+            self._sent.extend((time.monotonic(), value) for value in (self._slider.value, self._put))
+        self._slider.param.update(end=max(1, len(kept) - 1), value=self._put, disabled=len(kept) < 2)
+        self.live = state.live
+        if state.live:
+            self.playing = False
         snapshot = state.frame.snapshot
         words = f"step <b>{snapshot.step:,}</b> · epoch {snapshot.epoch:.2f}"
         self._words.object = f"<div title='{html.escape(state.run.dataset.name)}'>{words}</div>"
