@@ -37,7 +37,7 @@ def test_contours_ellipses_and_trails_are_drawn_behind_one_button(window: Window
     window.until(lambda: window.step() > 40, "some steps are done")
     window.click("Stop")
     window.until_status("stopped")
-    press(window, "tune")
+    window.click("Range, split, contours, posteriors and trails")
     press(window, "contours")
     window.until(lambda: stroke(window, "contours") > 100, "contours are drawn")
     press(window, "1σ")
@@ -56,7 +56,7 @@ def test_contours_ellipses_and_trails_are_drawn_behind_one_button(window: Window
 
 
 def test_a_split_a_solo_class_and_the_scale_of_a_measure(window: Window):
-    press(window, "tune")
+    window.click("Range, split, contours, posteriors and trails")
     choose(window, "all", "validation")
     window.until(lambda: drawn(window) == 500, "the validation split is drawn")
     press(window, "solo")

@@ -66,7 +66,8 @@ class Exchange(param.Parameterized):
             return run
 
         def replace(run: Run) -> None:
-            self.state.run = register_run(run)
+            if run is not self.state.run:  # else what the person has chosen would begin anew
+                self.state.run = register_run(run)
             if then is not None:
                 then()
 

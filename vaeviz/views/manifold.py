@@ -31,9 +31,9 @@ CAPTION_CSS = """
 # the words have nothing but themselves laid out anew.
 TILE_JS = """
 if (!fig._caption?.el.isConnected) {
-  fig._caption = cb_context.index.query_one((view) => view.model.name === caption)
+  fig._caption = cb_context.index.query_one((view) => view.model.css_classes?.includes(caption))
 }
-const words = fig._caption?.shadow_el.querySelector(":scope > div > div")
+const words = fig._caption?.shadow_el.querySelector("div > div")
 if (!words) { return }
 const {at: [at], z: [z], u: [u], rows: [rows]} = tiles.data
 const step = at[1] - at[0]
@@ -70,7 +70,7 @@ class ManifoldView(PlaneView):
         self._tiles = PictureLayer("tiles")
         self._layers = (self._tiles,)
         self._grid = ColumnDataSource(name="tile grid")
-        self._caption = text(css=one_line(20) + CAPTION_CSS, name=f"{self.name} caption")
+        self._caption = text(css=one_line(20) + CAPTION_CSS, css_classes=[f"vv-caption-{self.name}"])
         self._figure = plot_pane(self._plot())
         self._range = pmui.Select(size="small", margin=0, sx=COMPACT, width=106, description=RANGE_WORDS)
         self._range.param.watch(self._on_range, "value")
@@ -118,7 +118,7 @@ class ManifoldView(PlaneView):
     def _attach(self, plot, element) -> None:
         figure = plot.state
         if figure.id not in self._marks:
-            args = {"fig": figure, "tiles": self._grid, "caption": self._caption.name}
+            args = {"fig": figure, "tiles": self._grid, "caption": self._caption.css_classes[0]}
             for event in ("mousemove", "mouseleave"):
                 figure.js_on_event(event, CustomJS(args=args, code=TILE_JS))
         super()._attach(plot, element)
