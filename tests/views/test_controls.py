@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.views.conftest import at_once, make_run
@@ -83,6 +84,16 @@ def test_a_new_run_is_what_the_fields_say(controls: ControlsView):
     assert run.config.beta == 4
     assert run.dataset.name == "digits"
     assert run.snapshot().mu.shape[1] == 3
+
+
+@pytest.mark.parametrize("family", ["dense", "convolutional"])
+def test_the_same_fields_begin_with_the_same_weights_and_another_seed_with_others(controls: ControlsView, family: str):
+    controls.fields["family"].value = family
+    first, second = (controls.fields.make_run().snapshot().mu for _ in range(2))
+    controls.fields["seed"].value = "7"
+    third = controls.fields.make_run().snapshot().mu
+    assert np.array_equal(first, second)
+    assert not np.allclose(first, third)
 
 
 def test_a_batch_larger_than_the_data_names_its_field(controls: ControlsView):

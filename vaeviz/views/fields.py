@@ -8,7 +8,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from vaeviz.data import DATASET_NAMES, Dataset
-from vaeviz.models import VAE, ConvVAE, DenseVAE
+from vaeviz.models import ConvVAE, DenseVAE
 from vaeviz.training import Run, SavedRun, TrainConfig, TrainingRun, available_devices
 from vaeviz.views.runs import EPOCHS, load_once, new_run
 from vaeviz.views.view import text
@@ -146,18 +146,13 @@ class Fields:
         kind, options = self.model_options()
         config = self.config()
         dataset = self._load()
-        model = self._blame(lambda: kind(dataset.image_shape, **options))
-        return self._blame(lambda: new_run(model, dataset, config))
-
-    def _blame(self, make: Callable[[], Any]) -> Any:
-        """Make something; what is wrong with it is wrong with the field that the message names."""
         try:
-            return make()
+            return new_run(kind, options, dataset, config)
         except ValueError as error:
             name = str(error).partition("=")[0]
             raise FieldError(name, str(error)) if name in self._widgets else error from error
 
-    def model_options(self) -> tuple[type[VAE], dict[str, Any]]:
+    def model_options(self) -> tuple[type[DenseVAE] | type[ConvVAE], dict[str, Any]]:
         """Return the kind of model and its options, as the fields say.
 
         Raises

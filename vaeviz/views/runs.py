@@ -2,10 +2,14 @@
 
 import os
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from vaeviz.data import DATASET_NAMES, Dataset, load_dataset
-from vaeviz.models import VAE, DenseVAE
+from vaeviz.models import ConvVAE, DenseVAE
 from vaeviz.training import Run, TrainConfig, TrainingRun, load_pretrained, load_run, resume_run
 from vaeviz.training.pretrained import PRETRAINED_NAMES
 from vaeviz.views.folders import find_saved, new_folder
@@ -64,21 +68,25 @@ def load_once(source: str) -> Dataset:
     return _datasets[source]
 
 
-def new_run(model: VAE, dataset: Dataset, config: TrainConfig) -> TrainingRun:
+def new_run(
+    kind: type[DenseVAE] | type[ConvVAE], options: Mapping[str, Any], dataset: Dataset, config: TrainConfig
+) -> TrainingRun:
     """Return a run that will be saved, every two minutes and at its end, in a folder of the app's.
+
+    The seed fixes the first weights too, so that the same fields give the same training.
 
     Raises
     ------
     ValueError
-        As `TrainingRun` does.
+        As the model and `TrainingRun` do.
     """
+    model = kind(dataset.image_shape, **options, generator=torch.Generator().manual_seed(config.seed))
     return TrainingRun(model, dataset, config, folder=new_folder(dataset.name, model.describe()))
 
 
 def default_run() -> TrainingRun:
     """Return a run of the default model on the default data, ready to start."""
-    dataset = load_once(DATASET_NAMES[0])
-    return new_run(DenseVAE(dataset.image_shape), dataset, TrainConfig(epochs=EPOCHS))
+    return new_run(DenseVAE, {}, load_once(DATASET_NAMES[0]), TrainConfig(epochs=EPOCHS))
 
 
 def open_pretrained(name: str) -> Run:
