@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from vaeviz.data import Dataset, load_dataset
 from vaeviz.latent import decode, embed
 from vaeviz.models import VAE, ConvVAE, DenseVAE, Elbo, Posterior
+from vaeviz.monitor import Monitor, MonitorWarning, watch
 from vaeviz.training import (
     Metrics,
     Run,
@@ -70,6 +71,8 @@ __all__ = [
     "ManifoldView",
     "Metrics",
     "ModelView",
+    "Monitor",
+    "MonitorWarning",
     "Posterior",
     "ReconstructionView",
     "Run",
@@ -92,6 +95,7 @@ __all__ = [
     "resume_run",
     "save_figure",
     "train",
+    "watch",
 ]
 
 

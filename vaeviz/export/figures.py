@@ -13,6 +13,7 @@ from vaeviz.export.planes import Planes, plane_words
 from vaeviz.export.rows import checked_codes, checked_rows
 from vaeviz.latent import decode, manifold_codes, path, per_example_elbo
 from vaeviz.training import Metrics, Run, Snapshot
+from vaeviz.training.events import when
 
 TILE = 60
 """Pixels of a tile's longer side."""
@@ -234,8 +235,8 @@ def _grid_figure(
     return figure, (left, TOP, across, down)
 
 
-def _head(figure: Figure, when: Snapshot | Metrics, name: str, left: float, paper: Paper) -> None:
-    write(figure, f"step {when.step:,} · epoch {when.epoch:.1f}", left, 21, paper, fontsize=11)
+def _head(figure: Figure, shown: Snapshot | Metrics, name: str, left: float, paper: Paper) -> None:
+    write(figure, when(shown.step, shown.epoch), left, 21, paper, fontsize=11)
     across = figure.get_size_inches()[0] * figure.dpi
     write(figure, name, across - RIGHT, 21, paper, ha="right", alpha=0.6)
 

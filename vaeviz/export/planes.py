@@ -26,6 +26,7 @@ from vaeviz.export.paper import SMALL, Theme, blank, paper_of, place, write
 from vaeviz.latent import decode, linear_ticks, manifold_codes, prior_ticks, tile, to_u
 from vaeviz.palette import NUMBERS, class_colors
 from vaeviz.training import Snapshot
+from vaeviz.training.events import when
 
 What = Literal["scatter", "manifold", "both"]
 Coordinates = Literal["z", "u"]
@@ -122,7 +123,7 @@ class Planes:
 
     def show(self, snapshot: Snapshot) -> None:
         """Show a snapshot in place of the one before."""
-        self._title.set_text(f"step {snapshot.step:,} · epoch {snapshot.epoch:.1f}")
+        self._title.set_text(when(snapshot.step, snapshot.epoch))
         picture = self._picture(snapshot) if self._on_map or self._manifold is not None else None
         if self._scatter is not None:
             if self._on_map and picture is not None:

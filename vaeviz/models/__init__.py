@@ -3,6 +3,7 @@
 from vaeviz.models.conv import ConvVAE
 from vaeviz.models.dense import DenseVAE
 from vaeviz.models.dropout import Dropout, seed_dropout
+from vaeviz.models.foreign import ForeignVAE, adapt
 from vaeviz.models.graph import Layer, ModelGraph, Scope, model_graph
 from vaeviz.models.objective import Elbo, Posterior, bernoulli_reconstruction, elbo, gaussian_kl, reparameterize
 from vaeviz.models.vae import VAE, VaeOutput
@@ -13,11 +14,13 @@ __all__ = [
     "DenseVAE",
     "Dropout",
     "Elbo",
+    "ForeignVAE",
     "Layer",
     "ModelGraph",
     "Posterior",
     "Scope",
     "VaeOutput",
+    "adapt",
     "bernoulli_reconstruction",
     "elbo",
     "gaussian_kl",

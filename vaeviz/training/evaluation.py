@@ -112,8 +112,13 @@ def finite_weights(model: VAE, step: int) -> dict[str, Tensor]:
     TrainingDivergedError
         If a weight is not finite: what cannot be explored is neither kept nor saved.
     """
-    weights = {name: value.detach().to("cpu", copy=True) for name, value in model.state_dict().items()}
-    for name, value in weights.items():
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+    weights: dict[str, Tensor] = {}
+    copies: dict[tuple[object, ...], Tensor] = {}  # what two names share is copied once
+    for name, value in model.state_dict().items():
+        place = value.data_ptr(), value.device, value.dtype, value.shape, value.stride()
+        known = copies.get(place) if value.numel() else None
+        weights[name] = value.detach().to("cpu", copy=True) if known is None else known
+        copies[place] = weights[name]
+        if known is None and value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise TrainingDivergedError(f"the weight {name} is no longer finite at step {step}: {REMEDY}")
     return weights

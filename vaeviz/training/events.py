@@ -1,5 +1,6 @@
 """What training says as it goes: progress, metrics and snapshots."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,6 +85,11 @@ class Snapshot:
     def weights(self) -> Mapping[str, Tensor]:
         """The model's state dict."""
         return self.vae.state_dict()
+
+
+def when(step: int, epoch: float, digits: int = 1) -> str:
+    """Return "step 1,234 · epoch 2.6" in words; without the epoch where a loop of somebody else's does not tell it."""
+    return f"step {step:,}" + ("" if math.isnan(epoch) else f" · epoch {epoch:.{digits}f}")
 
 
 def kept_steps() -> Iterator[int]:

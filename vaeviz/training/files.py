@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -26,11 +27,22 @@ class Entry(NamedTuple):
 
 def put_tensors(folder: Path, stem: str, tensors: Mapping[str, Tensor]) -> Entry:
     """Write tensors into a file whose name begins with `stem` and ends with the checksum of what is in it."""
-    body = save({name: value.contiguous() for name, value in tensors.items()})
+    body = save(apart(tensors))
     digest = digest_of(body)
     entry = Entry(f"{stem}-{digest[:16]}{SUFFIX}", len(body), digest)
     put(folder / entry.file, body)
     return entry
+
+
+def apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors none of which shares memory with another, as safetensors wants them: modules may be tied."""
+    taken: set[int] = set()
+    result = {}
+    for name, value in tensors.items():
+        storage = value.untyped_storage().data_ptr()
+        result[name] = value.clone(memory_format=torch.contiguous_format) if storage in taken else value.contiguous()
+        taken.add(storage)
+    return result
 
 
 def get_tensors(folder: Path, entry: Entry) -> dict[str, Tensor]:

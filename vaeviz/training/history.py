@@ -17,6 +17,7 @@ from torch import Tensor
 
 from vaeviz.latent import Embedding
 from vaeviz.training.events import Metrics, Snapshot, Split
+from vaeviz.training.files import apart
 from vaeviz.training.snapshots import SnapshotTaker
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -130,7 +131,7 @@ class SnapshotStore:
             step, oldest = next(iter(self._in_memory.items()))
             if step not in self._elsewhere:
                 path = self._path(step)
-                save_file({name: value.contiguous() for name, value in oldest.weights.items()}, path)
+                save_file(apart(oldest.weights), path)
                 self._elsewhere[step] = partial(load_file, path)
             self._drop(self._in_memory, step)  # only now that it is safe on disk
             self._bytes -= _bytes(oldest)

@@ -44,7 +44,8 @@ class SnapshotTaker:
 
     def restore(self, weights: dict[str, Tensor], step: int, epoch: float) -> Snapshot:
         """Return the snapshot that has these weights."""
-        vae = copy.deepcopy(self.template)
+        kept = {id(value): value for value in (*self.template.parameters(), *self.template.buffers())}
+        vae = copy.deepcopy(self.template, kept)  # all but the weights, which are put in their places
         vae.load_state_dict(weights, assign=True)
         vae.requires_grad_(False)
         return Snapshot(step=step, epoch=epoch, ids=self.ids, vae=vae, images=self.images)

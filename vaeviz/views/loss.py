@@ -164,6 +164,7 @@ class LossView(View):
             return
         last = max(row.step for row in rows)
         values = [getattr(row, self.term) for row in rows if row.step >= 0.04 * last]
+        values = [value for value in values if np.isfinite(value)] or [0.0]  # one that is not told is NaN
         low, high = min(values), max(values)
         room = 0.06 * max(high - low, 1e-3)
         start, end = (0.0, max(np.log10(max(last, 1)), 0.1)) if self.log_steps else (0.0, max(float(last), 1.0))
@@ -198,11 +199,9 @@ class LossView(View):
             rows = self._rows[split]
             if rows:
                 row = rows[-1]
-                words.append(
-                    f'<i style="background:{color}"></i>{split} <b>{row.loss:.1f}</b>'
-                    f" = {row.reconstruction:.1f} + {row.kl:.1f} KL"
-                )
-        self._words.object = f"<div>{' &ensp; '.join(words) or 'begins with Train'}</div>"
+                parts = "" if np.isnan(row.reconstruction) else f" = {row.reconstruction:.1f} + {row.kl:.1f} KL"
+                words.append(f'<i style="background:{color}"></i>{split} <b>{row.loss:.1f}</b>{parts}')
+        self._words.object = f"<div>{' &ensp; '.join(words) or 'no steps yet'}</div>"
 
 
 def smoothed(values: np.ndarray, last: float | None = None) -> np.ndarray:

@@ -5,6 +5,7 @@ from importlib import import_module
 
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.server.server import Server
 from panel.util import edit_readonly
 
 from vaeviz.training import Run
@@ -71,6 +72,37 @@ def first_run(run_id: str | None = None) -> tuple[Run, str]:
         return register_run(default_run()), words or str(error)
 
 
+def run_page(run: Run) -> pmui.Page:
+    """Return the page of one run that is trained elsewhere: there is nothing to start or stop."""
+    return _page(Explorer(ExplorerState(run), embedded=False))
+
+
+def run_server(run: Run, port: int, address: str) -> Server:
+    """Return a server, not yet started, whose only page is that of a run; to be run by the calling thread.
+
+    Raises
+    ------
+    OSError
+        If the port can't be had.
+    """
+
+    def page() -> pmui.Page:
+        pn.state.onload(_send_at_once)
+        return run_page(run)
+
+    pn.extension()
+    return pn.io.server.get_server(
+        {"/": page}, port=port, address=address, start=False, show=False, verbose=False, title="vaeviz"
+    )
+
+
+def _page(explorer: Explorer, **params) -> pmui.Page:
+    page = pmui.Page(title="vaeviz", main=[explorer], theme_config=THEME, **params)
+    with edit_readonly(page):  # else each callback would walk through all models of the page to show that it is busy
+        page.param.update(busy=False, busy_indicator=None)
+    return page
+
+
 def explorer_page(run_id: str | None = None) -> pmui.Page:
     """Return the app's page for the run of that id, for a pretrained one, or for a "new" one.
 
@@ -81,17 +113,7 @@ def explorer_page(run_id: str | None = None) -> pmui.Page:
     state = ExplorerState(run)
     state.alert = words
     explorer, controls = Explorer(state, embedded=False), ControlsView(state)
-    page = pmui.Page(
-        title="vaeviz",
-        main=[explorer],
-        sidebar=[controls],
-        sidebar_width=300,
-        sidebar_resizable=False,
-        theme_config=THEME,
-    )
-    with edit_readonly(page):  # else each callback would walk through all models of the page to show that it is busy
-        page.param.update(busy=False, busy_indicator=None)
-
+    page = _page(explorer, sidebar=[controls], sidebar_width=300, sidebar_resizable=False)
     location = pn.state.location
 
     def _name_run(*_) -> None:

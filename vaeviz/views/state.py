@@ -124,6 +124,7 @@ class ExplorerState(param.Parameterized):
         super().__init__(run=run, **params)
         self._refreshing = False
         self._unshowable: Snapshot | None = None
+        self._told: str | None = None
         self._stale = False
         self._shown_at = -np.inf
         self._touched_at = -np.inf
@@ -158,8 +159,11 @@ class ExplorerState(param.Parameterized):
         """Look at the run: its status and metrics at once; its newest snapshot when it is due."""
         if self.status != self.run.status:
             self.status = self.run.status
-            if self.run.error is not None:
-                self.alert = f"Training failed. {self.run.error}"
+        error = self.run.error
+        if error != self._told:
+            self._told = error
+            if error is not None:
+                self.alert = f"Training failed. {error}" if self.run.status == "failed" else error
         with pn.io.hold():
             self.tick += 1
         steps = self.run.steps
@@ -311,6 +315,7 @@ class ExplorerState(param.Parameterized):
             )
             self.frame = self._make_frame()
         self._shown_at = -np.inf
+        self._told = None
         self._ahead.clear()
 
     @param.depends("manifold_range", "manifold_side", "manifold_limit", "color_by", watch=True)

@@ -5,6 +5,7 @@ import html
 import panel as pn
 import panel_material_ui as pmui
 
+from vaeviz.training.events import when
 from vaeviz.views.view import View, one_line, text
 
 DOTS = {"ready": "#888888", "running": "#2e9e4f", "paused": "#d98a00", "finished": "#3f90da", "stopped": "#888888",
@@ -48,9 +49,12 @@ class StatusView(View):
         run = self.state.run
         step = getattr(run, "step", self.state.frame.snapshot.step)
         epoch = getattr(run, "epoch", self.state.frame.snapshot.epoch)
-        parts = [self.state.status, f"step {step:,}", f"epoch {epoch:.1f}"]
+        parts = [self.state.status, when(step, epoch)]
         if self.state.status == "running":
-            parts.append(f"{getattr(run, 'examples_per_second', 0):,.0f} examples/s")
+            if hasattr(run, "steps_per_second"):
+                parts.append(f"{run.steps_per_second:,.1f} steps/s")
+            else:
+                parts.append(f"{getattr(run, 'examples_per_second', 0):,.0f} examples/s")
             parts.append(f"snapshots {getattr(run, 'snapshot_share', 0):.1%}")
             parts.append(f"views {self.state.views_share:.0%}")
         parts.append(f"shown: step {self.state.frame.snapshot.step:,}")

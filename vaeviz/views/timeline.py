@@ -8,6 +8,7 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 
+from vaeviz.training.events import when
 from vaeviz.views.view import COMPACT, View, one_line, text
 
 SPEEDS = {"½ ×": 1.0, "1 ×": 0.5, "2 ×": 0.25}
@@ -173,5 +174,5 @@ class TimelineView(View):
         if state.live:
             self.playing = False
         snapshot = state.frame.snapshot
-        words = f"step <b>{snapshot.step:,}</b> · epoch {snapshot.epoch:.2f}"
+        words = when(snapshot.step, snapshot.epoch, 2).replace(f"{snapshot.step:,}", f"<b>{snapshot.step:,}</b>", 1)
         self._words.object = f"<div title='{html.escape(state.run.dataset.name)}'>{words}</div>"
