@@ -1,5 +1,6 @@
 """What `import vaeviz` does, does not do, and promises."""
 
+import doctest
 import json
 import subprocess
 import sys
@@ -39,6 +40,8 @@ PUBLIC_NAMES = [
     "ManifoldView",
     "Metrics",
     "ModelView",
+    "Monitor",
+    "MonitorWarning",
     "Posterior",
     "ReconstructionView",
     "Run",
@@ -62,6 +65,7 @@ PUBLIC_NAMES = [
     "resume_run",
     "save_figure",
     "train",
+    "watch",
 ]
 
 
@@ -130,3 +134,10 @@ def test_training_defaults():
 def tiny():
     data = vaeviz.Dataset.from_arrays([[[0.0, 1.0], [1.0, 0.0]]] * 12, validation=2, test=2)
     return vaeviz.DenseVAE(data.image_shape, hidden_sizes=(3,), latent_dim=2), data
+
+
+@pytest.mark.parametrize("told", [vaeviz.TrainingRun, vaeviz.watch], ids=lambda told: told.__name__)
+def test_the_example_of_a_docstring_gives_what_it_says(told):
+    (example,) = doctest.DocTestFinder(recurse=False).find(told, globs={})
+    assert example.examples
+    assert doctest.DocTestRunner().run(example).failed == 0

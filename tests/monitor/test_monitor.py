@@ -299,3 +299,27 @@ def test_a_port_that_is_taken_or_none_is_refused_in_words(monitor: Monitor, mode
         vz.watch(model, data).serve(port)
     with pytest.raises(ValueError, match="port=-1: must be a whole number"):
         vz.watch(model, data).serve(-1)
+
+
+def test_a_warning_points_to_the_line_of_the_loop(monitor: Monitor):
+    with pytest.warns(MonitorWarning) as caught:
+        monitor.log(1)
+    assert caught[0].filename == __file__
+
+
+def test_live_snapshots_are_taken_only_while_somebody_looks(monitor: Monitor, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(monitor._budget, "due", lambda: True)
+    for step in range(1, 6):
+        monitor.log(step, loss=1.0)
+    assert monitor._store.newest.step == 4
+    assert monitor.snapshot().step == 4
+    monitor.log(7, loss=1.0)
+    assert monitor.snapshot().step == 7
+
+
+def test_the_drawing_of_a_watched_model_counts_in_each_part_what_ran_there(monitor: Monitor, model: Flat):
+    graph = vz.models.model_graph(monitor.snapshot().vae, monitor.dataset.image_shape)
+    assert [layer.name for layer in graph.encoder.layers] == ["fc1", "fc21", "fc22"]
+    assert [layer.name for layer in graph.decoder.layers] == ["fc3", "fc4"]
+    assert graph.encoder.parameters == 24 * 9 + 9 + 2 * (9 * 3 + 3)
+    assert graph.parameters == sum(p.numel() for p in model.parameters())

@@ -97,6 +97,28 @@ def test_a_model_of_ones_own_and_its_frozen_parameters_are_resumed(data, tmp_pat
     assert equal(weights(given), before)
 
 
+def test_a_model_whose_parts_share_weights_is_saved_and_resumed(data, tmp_path):
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Linear(2, 2)
+            self.outer = nn.Linear(2, 20)
+            self.again = self.inner
+
+        def forward(self, z):
+            return self.outer(self.again(self.inner(z))).unflatten(1, (1, 4, 5))
+
+    def model():
+        torch.manual_seed(0)
+        return VAE(nn.Sequential(nn.Flatten(), nn.Linear(20, 4)), Tied(), 2)
+
+    run = TrainingRun(model(), data, config(), folder=tmp_path / "run")
+    run.start()
+    run.wait(60)
+    assert run.save_error is None
+    same_training(load_run(tmp_path / "run", model=model(), dataset=data), uninterrupted(data, model()))
+
+
 def test_train_goes_on_from_a_state(data):
     whole = small_model(data, dropout=0.2)
     list(train(whole, data, config(epochs=4)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from vaeviz import VAE, Dataset, DenseVAE, TrainConfig, TrainingRun
 from vaeviz.views import ExplorerState
@@ -20,9 +21,11 @@ def make_dataset(channels: int = 1, height: int = 6, width: int = 8, classes: in
 
 
 def make_run(dataset: Dataset | None = None, latent_dim: int = 2, model: VAE | None = None, **config) -> TrainingRun:
-    """Return a small run, ready to start."""
+    """Return a small run, ready to start, with the same weights every time."""
     dataset = dataset or make_dataset()
-    model = model or DenseVAE(dataset.image_shape, hidden_sizes=(16,), latent_dim=latent_dim)
+    if model is None:
+        weights = torch.Generator().manual_seed(0)
+        model = DenseVAE(dataset.image_shape, hidden_sizes=(16,), latent_dim=latent_dim, generator=weights)
     return TrainingRun(model, dataset, TrainConfig(batch_size=16, **{"epochs": 2, **config}))
 
 

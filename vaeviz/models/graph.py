@@ -11,10 +11,17 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 from torchinfo.layer_info import LayerInfo
 
+from vaeviz.models.borrow import Borrowed
+from vaeviz.models.foreign import ForeignDecoder, ForeignEncoder
 from vaeviz.models.objective import elbo
 from vaeviz.models.vae import VAE
 
 Shape = tuple[int, ...]
+
+WRAPPERS = ForeignEncoder, ForeignDecoder, Borrowed
+"""They hold the whole model of somebody else, of which only what ran belongs to the scope."""
+
+OF_WRAPPERS = "borrowed.parts.0."
 
 
 class Layer(NamedTuple):
@@ -216,11 +223,12 @@ def _layers(part: str, root: nn.Module, ran: list[LayerInfo]) -> Iterator[Layer]
         counted.update(map(id, own))
         call = calls[info.layer_id]
         calls[info.layer_id] += 1
-        if inside and not own:
+        if inside and (not own or isinstance(info.module, WRAPPERS)):
             continue
         paths = names[info.layer_id]
+        path = paths[min(call, len(paths) - 1)].removeprefix(OF_WRAPPERS)
         yield Layer(
-            paths[min(call, len(paths) - 1)] or part,
+            path or part,
             info.class_name,
             info.module.extra_repr(),
             tuple(info.input_size),

@@ -1,6 +1,7 @@
 """A run whose loop is somebody else's: they log, and every view can look at it."""
 
 import secrets
+import sys
 import threading
 import time
 import warnings
@@ -19,6 +20,10 @@ from vaeviz.training.pace import SnapshotBudget, Speed
 
 if TYPE_CHECKING:
     from vaeviz.monitor.server import Server
+
+INTEREST = 3.0
+"""Seconds after the newest snapshot was asked for during which live ones are taken beside the kept ones: nobody pays
+for what nobody looks at."""
 
 REST = 60.0
 """Seconds without a call of `log` after which its speed is no longer told."""
@@ -70,7 +75,7 @@ class Monitor:
         self._told: set[str] = set()
         self._server: Server | None = None
         self._start = self._logged_at = time.perf_counter()
-        self._first = 0.0
+        self._asked_at = float("-inf")
         self._calls = self._examples = 0
         self._says_examples = False
         self.step = 0
@@ -212,6 +217,8 @@ class Monitor:
     def snapshot(self, step: int | None = None) -> Snapshot:
         """Return the newest snapshot, or that of a kept step.
 
+        While it is asked for again and again, as by a view, live snapshots are taken; else kept ones only.
+
         Raises
         ------
         ValueError
@@ -220,6 +227,8 @@ class Monitor:
         with self._lock:
             newest = self._store.newest
             assert newest is not None
+            if step is None:
+                self._asked_at = time.perf_counter()
             return newest if step is None else self._store.get(step)
 
     # The inner works
@@ -302,7 +311,8 @@ class Monitor:
 
     def _snapshot_when_due(self) -> None:
         keep = self.step >= self._next_kept
-        if keep or self._budget.due():
+        looked_at = time.perf_counter() - self._asked_at < INTEREST
+        if keep or (looked_at and self._budget.due()):
             while self._next_kept <= self.step:
                 self._next_kept = next(self._kept)
             self._take_snapshot(keep=keep)
@@ -324,4 +334,12 @@ class Monitor:
             first = (kind or words) not in self._told
             self._told.add(kind or words)
         if first:
-            warnings.warn(f"vaeviz: {words}", MonitorWarning, stacklevel=4)
+            warnings.warn(f"vaeviz: {words}", MonitorWarning, stacklevel=_levels_to_the_loop())
+
+
+def _levels_to_the_loop() -> int:
+    """Return how many calls up the first line is that is not vaeviz's own, as `warnings.warn` counts them."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("vaeviz."):
+        frame, level = frame.f_back, level + 1
+    return level

@@ -76,7 +76,7 @@ def watch(
     ...     monitor.log(step, reconstruction=elbo.reconstruction, kl=elbo.kl)
     >>> monitor.finish()
     >>> monitor
-    Monitor(dense 64-32-2 on digits: finished, step 23)
+    Monitor(dense 32-2 on digits: finished, step 23)
     """
     if data is None:
         raise ValueError("data is missing: give the images to embed, watch(model, data)")
