@@ -14,6 +14,10 @@ CONDA_NAMES = {"torch": "pytorch", "playwright": "playwright-python"}
 """Packages that conda-forge calls otherwise than PyPI; - and _, and upper and lower case, count as equal."""
 
 
+FROM_PYPI = {"pythae"}
+"""Packages, of the tests alone, that conda-forge does not have."""
+
+
 def lines_of(file):
     return [line for line in (ROOT / file).read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
 
@@ -38,7 +42,7 @@ def version_of(name):
 
 
 def test_conda_gets_the_same_packages_in_the_same_versions_as_pip():
-    conda = by_name(line for line in CONDA["dependencies"] if isinstance(line, str))
+    conda = by_name([*(line for line in CONDA["dependencies"] if isinstance(line, str)), *pip_lines()[1:]])
     python = conda.pop("python")
     assert python == PROJECT["requires-python"]
     assert conda.pop("pip") == ""
@@ -49,10 +53,17 @@ def test_there_are_no_other_extras():
     assert set(EXTRAS) == {"tests", "notebooks"}
 
 
-def test_conda_installs_vaeviz_itself_from_conda_forge_alone():
+def pip_lines():
+    (part,) = (line for line in CONDA["dependencies"] if not isinstance(line, str))
+    return part["pip"]
+
+
+def test_conda_installs_vaeviz_and_what_it_needs_from_conda_forge_alone():
     assert CONDA["name"] == "vaeviz"
     assert CONDA["channels"] == ["conda-forge"]
-    assert [line for line in CONDA["dependencies"] if not isinstance(line, str)] == [{"pip": ["-e ."]}]
+    assert pip_lines()[0] == "-e ."
+    assert set(by_name(pip_lines()[1:])) == FROM_PYPI
+    assert FROM_PYPI.isdisjoint(by_name(PROJECT["dependencies"]))
 
 
 @pytest.mark.parametrize("name", PIP)

@@ -60,13 +60,17 @@ class ForeignVAE(VAE):
     image_shape : tuple of int
         (C, H, W).
     form : Form
+    name : str, optional
+        What to call it; by default what the functions are called.
     """
 
-    def __init__(self, encode: Borrowed, decode: Borrowed, image_shape: Sequence[int], form: Form) -> None:
+    def __init__(
+        self, encode: Borrowed, decode: Borrowed, image_shape: Sequence[int], form: Form, name: str | None = None
+    ) -> None:
         shape = tuple(image_shape)
         super().__init__(ForeignEncoder(encode, form), ForeignDecoder(decode, shape, form), math.prod(form.code))
         self.form = form
-        names = dict.fromkeys((encode.called, decode.called))
+        names = dict.fromkeys([name] if name else [encode.called, decode.called])
         latent = f"{self.latent_dim}-D"
         self._words = f"{next(iter(names))}, {latent}" if len(names) == 1 else f" → {latent} → ".join(names)
 
@@ -114,6 +118,7 @@ def adapt(
     decode: Callable[..., Any],
     images: Float[Tensor, "B C H W"],
     output: Output | Literal["auto"] = "auto",
+    name: str | None = None,
 ) -> tuple[ForeignVAE, list[str]]:
     """Make a `VAE` of somebody else's encode and decode; whatever is tried is tried on a copy, on the CPU.
 
@@ -126,6 +131,8 @@ def adapt(
     output : str
         What decode gives: "logits", "probabilities" (anything in [0, 1]), or "auto": probabilities if all that is
         decoded lies in [0, 1].
+    name : str, optional
+        What to call it.
 
     Returns
     -------
@@ -151,7 +158,7 @@ def adapt(
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         form, drew = _find_form(*twins, images.float(), output)
-    vae = ForeignVAE(*own, images.shape[1:], form)
+    vae = ForeignVAE(*own, images.shape[1:], form, name)
     return vae, [
         "encode draws random numbers, so that looking at the model moves the random stream of your training; give one"
         " that returns mean and log variance"

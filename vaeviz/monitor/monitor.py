@@ -6,6 +6,7 @@ import threading
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, get_args
 
@@ -159,6 +160,12 @@ class Monitor:
         if show:
             self._server.show()
         return self._server.address
+
+    def wait(self) -> None:
+        """Go on serving until Ctrl-C is pressed: for the end of a script."""
+        if self._server is not None:
+            with suppress(KeyboardInterrupt):
+                self._server.join()
 
     def close(self) -> None:
         """Tell that the training has ended, and end the server."""

@@ -50,6 +50,10 @@ class Server:
         """Open a browser on it."""
         self._server.show("/")
 
+    def join(self) -> None:
+        """Wait until it has ended."""
+        self._thread.join()
+
     def stop(self) -> None:
         """End it; return when its thread has ended."""
         loop = self._server.io_loop

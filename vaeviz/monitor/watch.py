@@ -97,7 +97,8 @@ def _vae_of(
         return model, []
     encode = encode or _part(model, "encode", "encoder")
     decode = decode or _part(model, "decode", "decoder")
-    return adapt(encode, decode, dataset.pixels(torch.arange(min(TRIED, len(dataset)))).cpu(), output)
+    images = dataset.pixels(torch.arange(min(TRIED, len(dataset)))).cpu()
+    return adapt(encode, decode, images, output, None if model is None else type(model).__name__)
 
 
 def unwrapped(model: nn.Module | None) -> nn.Module | None:
