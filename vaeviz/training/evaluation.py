@@ -119,6 +119,11 @@ def finite_weights(model: VAE, step: int) -> dict[str, Tensor]:
         known = copies.get(place) if value.numel() else None
         weights[name] = value.detach().to("cpu", copy=True) if known is None else known
         copies[place] = weights[name]
-        if known is None and value.is_floating_point() and not bool(torch.isfinite(value).all()):
+        if known is None and value.is_floating_point() and not _all_finite(weights[name]):
             raise TrainingDivergedError(f"the weight {name} is no longer finite at step {step}: {REMEDY}")
     return weights
+
+
+def _all_finite(value: Tensor) -> bool:
+    """Tell whether all numbers are finite: a finite sum shows it, in one pass."""
+    return bool(torch.isfinite(value.sum())) or bool(torch.isfinite(value).all())
