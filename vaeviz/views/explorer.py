@@ -16,11 +16,14 @@ from vaeviz.views.takehome import TakeHomeView
 from vaeviz.views.timeline import TimelineView
 from vaeviz.views.view import View, switch
 
+# As wide as there is room: Panel would ask for the sum of what the parts need.
+WIDE = "width: 100%; min-width: 0 !important;"
+
 # A plane's card is as much narrower than it is high that the plane itself becomes a square: head, toolbar and foot.
 GRID_CSS = """
 :host {
   --row: calc((100vh - 144px) * 0.585); --plane: min(calc(var(--row) - 76px), 36cqw);
-  display: grid; gap: 6px; width: 100%; height: calc(100vh - 92px); box-sizing: border-box;
+  display: grid; gap: 6px; width: 100%; min-width: 0 !important; height: calc(100vh - 92px); box-sizing: border-box;
   grid-template-columns: var(--plane) var(--plane) minmax(200px, 1fr);
   grid-template-rows: var(--row) minmax(220px, 1fr) 40px;
   grid-template-areas: "latent manifold cursor" "loss lower lower" "timeline timeline timeline";
@@ -97,8 +100,8 @@ class Explorer(View):
             for area, view in places.items()
         ]
         grid = pn.Column(*cells, stylesheets=[GRID_CSS], margin=0, css_classes=["vv-embedded"] if embedded else [])
-        holder = pn.Column(grid, stylesheets=[":host { container-type: inline-size; width: 100%; }"], margin=0)
-        self._layout = pn.Column(self.status, holder, stylesheets=[":host { width: 100%; }"], margin=0)
+        holder = pn.Column(grid, stylesheets=[f":host {{ container-type: inline-size; {WIDE} }}"], margin=0)
+        self._layout = pn.Column(self.status, holder, stylesheets=[f":host {{ {WIDE} }}"], margin=0)
         state.param.watch(self._on_selection, "selection")
 
     def _on_selection(self, event) -> None:
