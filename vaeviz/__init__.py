@@ -8,6 +8,7 @@ from vaeviz.latent import decode, embed
 from vaeviz.models import VAE, ConvVAE, DenseVAE, Elbo, Posterior
 from vaeviz.monitor import Monitor, MonitorWarning, watch
 from vaeviz.training import (
+    FollowedRun,
     Metrics,
     Run,
     SavedRun,
@@ -15,6 +16,7 @@ from vaeviz.training import (
     TrainConfig,
     TrainingRun,
     evaluate,
+    follow_run,
     load_pretrained,
     load_run,
     resume_run,
@@ -65,6 +67,7 @@ __all__ = [
     "Elbo",
     "Explorer",
     "ExplorerState",
+    "FollowedRun",
     "InterpolationView",
     "LatentView",
     "LossView",
@@ -88,6 +91,7 @@ __all__ = [
     "examples_npz",
     "export_animation",
     "export_walk",
+    "follow_run",
     "load_dataset",
     "load_pretrained",
     "load_run",

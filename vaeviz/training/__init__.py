@@ -4,6 +4,7 @@ from vaeviz.training.config import TrainConfig
 from vaeviz.training.device import available_devices, resolve_device
 from vaeviz.training.evaluation import TrainingDivergedError, evaluate
 from vaeviz.training.events import Metrics, Progress, Snapshot, Split, Status, kept_steps
+from vaeviz.training.follow import FollowedRun, follow_run
 from vaeviz.training.history import MetricsLog, SnapshotStore
 from vaeviz.training.loop import train
 from vaeviz.training.pretrained import load_pretrained
@@ -13,6 +14,7 @@ from vaeviz.training.snapshots import SnapshotTaker
 from vaeviz.training.state import TrainState
 
 __all__ = [
+    "FollowedRun",
     "Metrics",
     "MetricsLog",
     "Progress",
@@ -29,6 +31,7 @@ __all__ = [
     "TrainingRun",
     "available_devices",
     "evaluate",
+    "follow_run",
     "kept_steps",
     "load_pretrained",
     "load_run",

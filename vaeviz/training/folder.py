@@ -103,6 +103,18 @@ class RunFolder:
         self._run = saved.id
         return saved
 
+    def kept(self) -> list[Kept]:
+        """Return where the kept snapshots of the save are, without reading them.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            As `read` does of the manifest.
+        """
+        snapshots = self._manifest().snapshots
+        self._snapshots = {step: entry for step, _, entry in snapshots}
+        return [self._kept(step, epoch) for step, epoch, _ in snapshots]
+
     def _manifest(self) -> Manifest:
         path = self.path / MANIFEST
         if not self.path.is_dir():

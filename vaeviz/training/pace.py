@@ -61,6 +61,11 @@ class SnapshotBudget:
         self._spent += seconds
         self.interval = max(SHORTEST_INTERVAL, seconds / SNAPSHOT_SHARE)
 
+    def add(self, seconds: float) -> None:
+        """Take note of what the last snapshot cost beside what was told."""
+        self._spent += seconds
+        self.interval = max(self.interval, SHORTEST_INTERVAL + seconds / SNAPSHOT_SHARE)
+
     def skip(self, seconds: float) -> None:
         """Do not count so many seconds: the training was halted."""
         self._begun += seconds

@@ -19,6 +19,7 @@ from vaeviz.training.events import Metrics, Progress, Snapshot, Status, kept_ste
 from vaeviz.training.fingerprint import Fingerprint, splits_of
 from vaeviz.training.folder import RunFolder
 from vaeviz.training.history import MetricsLog, SnapshotStore
+from vaeviz.training.live import LiveFolder
 from vaeviz.training.loop import Trainer
 from vaeviz.training.pace import SaveClock, SnapshotBudget, Speed
 from vaeviz.training.saved import SavedRun, load_run
@@ -71,6 +72,9 @@ class TrainingRun:
         when `save` is called, and where that says.
     save_every : float
         Seconds from one save to the next.
+    live : bool
+        Whether to write into the folder, beside the saves, what `follow_run` needs to show the run in another process
+        while it trains: each row of metrics, and the snapshots, within their share of the time.
 
     Raises
     ------
@@ -96,6 +100,7 @@ class TrainingRun:
         *,
         folder: str | os.PathLike[str] | None = None,
         save_every: float = 120.0,
+        live: bool = False,
     ) -> None:
         self.id = secrets.token_urlsafe(9)
         self.model = model
@@ -107,6 +112,10 @@ class TrainingRun:
         self.folder = None if folder is None else _absolute(folder)
         if self.folder is not None and RunFolder(self.folder).holds_run:
             raise ValueError(f"folder={str(folder)!r} holds a run: resume_run carries it on, or choose another folder")
+        if live and self.folder is None:
+            raise ValueError("live=True: a run that is followed needs a folder=")
+        self._is_live = live
+        self._live: LiveFolder | None = None
         self._save_clock = SaveClock(save_every)
         self._taker = SnapshotTaker(model, dataset, self.config)
         self._changed = threading.Condition()  # guards all below; notified when the status changes
@@ -300,11 +309,25 @@ class TrainingRun:
         self._speed.begin(self._progress.examples)
         self._save_clock.begin()
         self._trainer = Trainer(self.model, self.dataset, self.config, self._state)
+        if self._is_live:
+            self._begin_live(self._trainer)
         ended = self._go_on(self._trainer)
         with self._changed:
             self._state, self._trainer = self._trainer.state(), None
         self._save_regularly(self._state, "finished" if ended else "stopped")
         return ended
+
+    def _begin_live(self, trainer: Trainer) -> None:
+        self._save_regularly(trainer.state(), "running")  # from which those who follow know model and data
+        assert self.folder is not None
+        self._live = LiveFolder(self.folder, self._log)
+        self._live.snapshot(self.snapshot(), keep=False)
+        self._beat()
+
+    def _beat(self) -> None:
+        if self._live is not None:
+            self._live.beat(self._status, self._progress.step, self._progress.epoch, self.error)
+            self._save_error = self._save_error or self._live.error
 
     def _go_on(self, trainer: Trainer) -> bool:
         kept = kept_steps()
@@ -314,6 +337,8 @@ class TrainingRun:
                 case Metrics():
                     with self._changed:
                         self._log.append(event)
+                    if self._live is not None:
+                        self._live.row(event)
                 case Snapshot():
                     while next_kept < event.step:
                         next_kept = next(kept)
@@ -321,6 +346,7 @@ class TrainingRun:
                 case Progress():
                     self._progress = event
                     self._speed.add(event.examples)
+                    self._beat()
                     if self._orders:
                         self._fulfil(trainer)
                     if event.step == self.total_steps:
@@ -337,6 +363,10 @@ class TrainingRun:
                 self._store.add(snapshot, keep=keep)
             except OSError as error:  # it stays in memory
                 self._save_error = f"the disk cannot take older snapshots ({error}); they stay in memory"
+        if self._live is not None:
+            start = time.perf_counter()
+            self._live.snapshot(snapshot, keep=keep)
+            self._budget.add(time.perf_counter() - start)
 
     def _take(self, model: VAE, step: int, epoch: float) -> Snapshot:
         start = time.perf_counter()
@@ -467,9 +497,11 @@ class TrainingRun:
         with self._changed:
             self._saved_at = saved.state.step
             if own:
-                self._save_error = None
+                self._save_error = None if self._live is None else self._live.error
                 for each in kept:
                     self._store.saved(each)
+                if self._live is not None:
+                    self._live.saved()
 
     def _take_up(self, saved: SavedRun, folder: Path) -> None:
         """Be the run that was saved."""
@@ -487,6 +519,9 @@ class TrainingRun:
 
     def _set_status(self, status: Status) -> None:
         self._status = status
+        self._beat()
+        if status not in ("running", "paused") and self._live is not None:
+            self._live.close()
         self._changed.notify_all()
 
 
@@ -508,6 +543,7 @@ def resume_run(
     steps: int | None = None,
     device: str | None = None,
     save_every: float = 120.0,
+    live: bool = False,
 ) -> TrainingRun:
     """Make a run that `start` carries on from its last save to its end, saving into the same folder.
 
@@ -525,6 +561,8 @@ def resume_run(
         Go on there; by default as configured. Another kind of device goes on with other random numbers.
     save_every : float
         Seconds from one save to the next.
+    live : bool
+        As for `TrainingRun`.
 
     Raises
     ------
@@ -548,6 +586,7 @@ def resume_run(
         raise ValueError(f"{saved.folder} has ended, at step {saved.step:,} of {total:,}: go on with more epochs=")
     run = TrainingRun(saved.model, saved.dataset, config, save_every=save_every)
     run._take_up(saved, saved.folder)
+    run._is_live = live
     return run
 
 

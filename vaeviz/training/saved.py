@@ -31,6 +31,9 @@ class SavedRun:
         With the saved weights, on the CPU, in eval mode.
     """
 
+    _keeps_last = True
+    """Whether the snapshot of the save itself is among the kept ones."""
+
     def __init__(self, folder: RunFolder, saved: Checkpoint, dataset: Dataset, model: VAE) -> None:
         self.run_folder = folder
         self.checkpoint = saved
@@ -42,7 +45,7 @@ class SavedRun:
         self._store = SnapshotStore(self._taker)
         for kept in saved.snapshots:
             self._store.saved(kept)
-        self._store.add(self._taker.take(model, self.step, self.epoch), keep=True)
+        self._store.add(self._taker.take(model, saved.state.step, saved.epoch), keep=self._keeps_last)
 
     def __repr__(self) -> str:
         return (
