@@ -310,15 +310,16 @@ class TrainingRun:
         self._save_clock.begin()
         self._trainer = Trainer(self.model, self.dataset, self.config, self._state)
         if self._is_live:
-            self._begin_live(self._trainer)
+            self._begin_live()
         ended = self._go_on(self._trainer)
         with self._changed:
             self._state, self._trainer = self._trainer.state(), None
         self._save_regularly(self._state, "finished" if ended else "stopped")
         return ended
 
-    def _begin_live(self, trainer: Trainer) -> None:
-        self._save_regularly(trainer.state(), "running")  # from which those who follow know model and data
+    def _begin_live(self) -> None:
+        # The save tells those who follow which model and which data it is.
+        self._save_regularly(self._state or TrainState.untrained(self.model), "running")
         assert self.folder is not None
         self._live = LiveFolder(self.folder, self._log)
         self._live.snapshot(self.snapshot(), keep=False)
