@@ -48,6 +48,7 @@ PUBLIC_NAMES = [
     "Run",
     "SavedRun",
     "Snapshot",
+    "StatusView",
     "TimelineView",
     "TrainConfig",
     "TrainingRun",

@@ -1,5 +1,6 @@
 """Watch a variational autoencoder learn, and walk around in what it has learned."""
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         ManifoldView,
         ModelView,
         ReconstructionView,
+        StatusView,
         TimelineView,
     )
 
@@ -52,6 +54,7 @@ _VIEWS = (
     "ManifoldView",
     "ModelView",
     "ReconstructionView",
+    "StatusView",
     "TimelineView",
 )
 
@@ -81,6 +84,7 @@ __all__ = [
     "Run",
     "SavedRun",
     "Snapshot",
+    "StatusView",
     "TimelineView",
     "TrainConfig",
     "TrainingRun",
@@ -101,6 +105,16 @@ __all__ = [
     "train",
     "watch",
 ]
+
+
+def _show_progress(run: TrainingRun) -> None:
+    """Show, in a notebook, one line that tells how a run goes; elsewhere nothing."""
+    ipython = sys.modules.get("IPython")
+    if ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None:
+        ipython.display.display(import_module("vaeviz.views").StatusView(run))
+
+
+TrainingRun.on_start = _show_progress
 
 
 def __getattr__(name: str) -> Any:

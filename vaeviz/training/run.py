@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from vaeviz.data import Dataset
 from vaeviz.models import VAE
@@ -92,6 +92,9 @@ class TrainingRun:
     'finished'
     """
 
+    on_start: ClassVar[Callable[["TrainingRun"], None] | None] = None
+    """Called by `start` when the training has begun, if set: in a notebook it shows a line that tells how it goes."""
+
     def __init__(
         self,
         model: VAE,
@@ -161,6 +164,8 @@ class TrainingRun:
             thread.start()  # if there can be no further thread, the run is still ready
             self._thread = thread
             self._set_status("running")
+        if TrainingRun.on_start is not None:
+            TrainingRun.on_start(self)
 
     def pause(self) -> None:
         """Halt after the current step; return when it has halted. Without effect unless running."""

@@ -59,6 +59,8 @@ class Explorer(View):
         Of a height of its own (in a notebook), and not of the window's.
     """
 
+    cell_height = 830
+
     lower = param.Selector(
         default="Interpolation",
         objects=["Interpolation", "Reconstructions", "Dimensions", "Model", "Take home"],

@@ -21,7 +21,8 @@ OPTIONS = {
 
 # One unit is as long across as it is up, whatever the card's shape: the horizontal range gives way.
 EQUAL_ASPECT_JS = """
-const x = fig.x_range, y = fig.y_range, w = fig.inner_width, h = fig.inner_height
+const x = fig.x_range, y = fig.y_range, w = fig.properties.inner_width.is_unset ? 0 : fig.inner_width,
+  h = fig.properties.inner_height.is_unset ? 0 : fig.inner_height
 if (!(w > 0 && h > 0)) { return }
 const middle = (x.start + x.end) / 2, half = (y.end - y.start) * w / h / 2
 if (Math.abs(half * 2 - (x.end - x.start)) > 1e-9) { x.setv({start: middle - half, end: middle + half}) }

@@ -131,6 +131,7 @@ class ExplorerState(param.Parameterized):
         self._cost = 0.0
         self._callback = None
         self._document = None
+        self._watchers: list[object] = []
         self._task: asyncio.Task | None = None
         self._preparations: dict[str, Callable[[Run, Snapshot], Any]] = {}
         self._ahead: set[int] = set()
@@ -139,15 +140,19 @@ class ExplorerState(param.Parameterized):
 
     # The clock
 
-    def watch_run(self) -> None:
-        """Look at the run again and again, as long as this document lives."""
+    def watch_run(self, watcher: object = None) -> None:
+        """Look at the run again and again, as long as this document, or one of those that watch, lives."""
+        if watcher is not None:
+            self._watchers.append(watcher)
         if self._callback is None:
             self._document = pn.state.curdoc
             self._callback = pn.state.add_periodic_callback(self._look_again, period=PERIOD_MS, start=True)
 
-    def unwatch_run(self) -> None:
-        """Look no more."""
-        if self._callback is not None:
+    def unwatch_run(self, watcher: object = None) -> None:
+        """Look no more, unless somebody else still watches."""
+        if watcher in self._watchers:
+            self._watchers.remove(watcher)
+        if self._callback is not None and not self._watchers:
             self._callback.stop()
             self._callback = None
 
@@ -262,6 +267,9 @@ class ExplorerState(param.Parameterized):
 
     def schedule(self, action: Callable[[], None]) -> None:
         """Do this soon, while the document may be changed: what goes on after an `await` may not change it itself."""
+        if self._document is None:  # in a notebook, where there is no lock
+            action()
+            return
         with set_curdoc(self._document):  # a task begun by a task no longer knows whose it is
             pn.state.execute(action, schedule=True)
 

@@ -25,6 +25,8 @@ class StatusView(View):
     state : ExplorerState or Run
     """
 
+    cell_height = 40
+
     def __init__(self, state, **params) -> None:
         super().__init__(state, **params)
         self._line = text(css=one_line(22) + LINE_CSS)

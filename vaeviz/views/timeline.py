@@ -72,6 +72,7 @@ class TimelineView(View):
     seconds = param.Selector(default=0.5, objects=SPEEDS, doc="Seconds that a step stands while playing.")
     live = param.Boolean(True, doc="Whether the newest snapshot is shown.")
 
+    cell_height = 46
     title = "Timeline"
 
     def __init__(self, state, **params) -> None:

@@ -8,6 +8,7 @@ import param
 from bokeh.models import Plot
 
 from vaeviz.training import Run
+from vaeviz.views.notebook import Cell, in_notebook, load_into_notebook
 from vaeviz.views.state import ExplorerState
 
 hv.Store.set_current_backend("bokeh")
@@ -15,7 +16,8 @@ hv.Store.set_current_backend("bokeh")
 CARD_CSS = """
 :host {
   display: flex; flex-direction: column; box-sizing: border-box; overflow: hidden;
-  background: var(--panel-surface-color, #fff); color: var(--panel-on-surface-color, #222);
+  background: var(--vv-surface, var(--panel-surface-color, #fff));
+  color: var(--vv-on-surface, var(--panel-on-surface-color, #222));
   border: 1px solid color-mix(in srgb, currentColor 14%, transparent); border-radius: 10px;
 }
 """
@@ -95,6 +97,8 @@ class View(pn.viewable.Viewer):
 
     title = ""
     hint = ""
+    cell_height = 420
+    """Pixels that it takes when it stands alone in a notebook's cell."""
 
     def __init__(self, state: ExplorerState | Run, **params) -> None:
         super().__init__(state=state if isinstance(state, ExplorerState) else ExplorerState(state), **params)
@@ -112,6 +116,13 @@ class View(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         self.state.watch_run()
         return self._layout
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        """Show itself as the value of a notebook's cell."""
+        if not in_notebook():
+            return None
+        load_into_notebook()
+        return Cell(self._layout, self.state, self.cell_height)._repr_mimebundle_(include, exclude)
 
 
 def dress(figure: Plot, name: str, **params) -> None:

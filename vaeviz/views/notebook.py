@@ -1,0 +1,218 @@
+"""Views in the cells of a notebook: shown by themselves, kept up to date, and let go when their output goes."""
+
+import asyncio
+import base64
+import json
+from typing import Any, ClassVar
+
+import panel as pn
+import param
+from bokeh.document import Document
+from bokeh.document.events import DocumentChangedEvent, DocumentPatchedEvent
+from bokeh.models import ImportedStyleSheet, InlineStyleSheet, Model, UIElement
+from panel.io.model import diff
+from panel.io.notebook import push, replace_inline_css
+from panel.models.esm import ReactiveESM
+from panel.theme import Native
+from panel_material_ui.base import BUNDLE_PATH, CDN_DIST, DIST_PATH
+from panel_material_ui.theme import MuiDefaultTheme
+
+PUSH_SECONDS = 0.02
+"""Between two looks at whether something has changed that the browser does not know of."""
+
+WIDGETS = "vaeviz-material-ui"
+"""The name under which the page finds the code of the widgets, which is sent once for all of them."""
+
+LOAD_WIDGETS_JS = """
+(() => {
+  const widgets = URL.createObjectURL(new Blob([%s], {type: "text/javascript"}))
+  const declare = () => {
+    if (window.importShim?.addImportMap) { importShim.addImportMap({imports: {"%s": widgets}}) }
+    else { setTimeout(declare, 10) }  // Panel's own scripts are still on their way
+  }
+  declare()
+  const style = document.createElement("style")
+  const icons = "url(data:font/woff2;base64,%s) format('woff2')"
+  style.textContent = `@font-face { font-family: "Material Icons"; src: ${icons} }`
+  document.head.appendChild(style)
+})()
+"""
+
+WIDGETS_CSS = (
+    "data:text/css;base64,"
+    + base64.b64encode(b"""
+.material-icons { font-family: "Material Icons"; font-weight: normal; font-style: normal; line-height: 1;
+  letter-spacing: normal; text-transform: none; display: inline-block; white-space: nowrap; word-wrap: normal;
+  direction: ltr; font-feature-settings: "liga"; -webkit-font-smoothing: antialiased; }
+""").decode()
+)
+
+PAPER_CSS = """
+:host { --vv-surface: var(--jp-layout-color0, #fff); --vv-on-surface: var(--jp-ui-font-color1, #222); }
+"""
+
+_loaded = False
+
+
+def in_notebook() -> bool:
+    """Whether this is the kernel of a notebook."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return False
+    shell = get_ipython()
+    return shell is not None and getattr(shell, "kernel", None) is not None
+
+
+def load_into_notebook() -> None:
+    """Load Panel's scripts into the notebook, once, from this machine and not from a CDN."""
+    global _loaded
+    if not _loaded and not pn.extension._loaded:
+        pn.extension(inline=True)
+    if not _loaded:
+        _load_widgets()
+    _loaded = True
+
+
+def _load_widgets() -> None:
+    """Send the widgets' code and their icons to the page: Panel would send them with each widget, 1.5 MB a time."""
+    from IPython.display import publish_display_data
+
+    code = json.dumps(BUNDLE_PATH.read_text(encoding="utf-8"))
+    (icons,) = DIST_PATH.glob("material-icons-[!o]*.woff2")
+    script = LOAD_WIDGETS_JS % (code, WIDGETS, base64.b64encode(icons.read_bytes()).decode())
+    publish_display_data({"application/javascript": script})
+
+
+class Greeting(pn.reactive.ReactiveHTML):
+    """Says that the page has drawn it."""
+
+    seen = param.Boolean(False)
+
+    _template = '<div id="greeting"></div>'
+    # What the kernel has told need not be told back to it, which is what Panel's page does with all of it.
+    _scripts: ClassVar = {
+        "render": """
+          setTimeout(() => {
+            const page = model.document, tell = page.create_json_patch.bind(page)
+            page.create_json_patch = (events) => tell(events.filter((e) => e.sync !== false && e.attr !== "children"))
+            data.seen = true
+          }, 20)
+        """
+    }
+
+
+class Cell(pn.Column):
+    """A view's layout in the output of a cell.
+
+    Panel sends, in a notebook, what its own panes and widgets change. The views also change Bokeh's models themselves,
+    so what has gathered in the document is sent as soon as it is there.
+
+    Messages to a page that has not drawn the view would be lost, and a notebook draws what is scrolled to: the cell is
+    empty until the page says that it is there, and is filled then.
+
+    Parameters
+    ----------
+    layout : pn.viewable.Viewable
+    state : ExplorerState
+    height : int
+        In pixels.
+    """
+
+    def __init__(self, layout: pn.viewable.Viewable, state: Any, height: int, **params) -> None:
+        self._greeting = Greeting(width=1, height=1, margin=0)
+        super().__init__(
+            self._greeting, margin=0, height=height, sizing_mode="stretch_width", design=Native,
+            stylesheets=[PAPER_CSS], **params,
+        )  # fmt: skip
+        self._greeting.param.watch(self._fill, "seen")
+        self._layout = layout
+        self._state = state
+        self._changes: Changes | None = None
+        self._task: asyncio.Task | None = None
+
+    def get_root(self, doc: Document | None = None, comm: Any = None, preprocess: bool = True) -> Model:
+        """Return the root, and watch over its document as long as there is an output that shows it."""
+        if comm is not None:
+            self._changes = changes = Changes(doc, comm)
+        root = super().get_root(doc, comm, preprocess)
+        if comm is not None:
+            self._task = asyncio.get_running_loop().create_task(self._send(changes, root.ref["id"]))
+        return root
+
+    def _fill(self, _) -> None:
+        self._changes.forget()
+        with pn.config.set(respect_explicit_sizing=True):
+            self.append(self._layout)
+        self._state.watch_run(self)
+
+    def _get_objects(self, *args, **kwargs) -> tuple[list[Model], list[Model]]:
+        with pn.config.set(inline=False):  # the widgets' code is named by its address then, and not put into each
+            return super()._get_objects(*args, **kwargs)
+
+    def _render_model(self, doc: Document | None = None, comm: Any = None) -> Model:
+        root = super()._render_model(doc, comm)
+        root.document.theme = MuiDefaultTheme().bokeh_theme  # the plots look as in the app
+        return root
+
+    def _preprocess(self, root: Model, *args, **kwargs) -> None:
+        super()._preprocess(root, *args, **kwargs)
+        if self._changes is not None:
+            lighten(root)
+
+    async def _send(self, changes: "Changes", ref: str) -> None:
+        while ref in pn.state._views:
+            if self._greeting.seen:
+                changes.send()
+            await asyncio.sleep(PUSH_SECONDS)
+        self._state.unwatch_run(self)
+
+
+class Changes:
+    """What has changed in a document and its page does not know of.
+
+    Panel lets a document hold its events, sends those of its own changes at once, and drops what is held when it takes
+    in a message from the page, since the changes that the message tells of are among them.
+    """
+
+    def __init__(self, doc: Document, comm: Any) -> None:
+        self._doc, self._comm = doc, comm
+        self._dropped: list[DocumentPatchedEvent] = []
+        doc.callbacks.on_change(self._on_dropped)
+
+    def _on_dropped(self, event: DocumentChangedEvent) -> None:
+        if isinstance(event, DocumentPatchedEvent) and event.setter != self._comm.id:
+            self._dropped.append(event)
+
+    def forget(self) -> None:
+        """Take it that the page knows all: it was sent whole."""
+        self._dropped.clear()
+        self._doc.callbacks._held_events.clear()
+
+    def send(self) -> None:
+        """Send them, in their order."""
+        if self._dropped:
+            events, self._dropped = self._dropped, []
+            push(self._doc, self._comm, msg=diff(self._doc, events=events))
+        if self._doc.callbacks._held_events:
+            push(self._doc, self._comm)
+
+
+def lighten(root: Model) -> None:
+    """Name the widgets' code instead of sending it, and send each style sheet once instead of with each model."""
+    for widget in root.select({"type": ReactiveESM}):
+        if widget.esm == CDN_DIST:
+            widget.update(esm=WIDGETS, css_bundle=WIDGETS_CSS)
+    share_style_sheets(root)
+
+
+def share_style_sheets(root: Model) -> None:
+    """Put the text of style sheets in the place of their addresses, one model for each address."""
+    shared: dict[str, ImportedStyleSheet | InlineStyleSheet] = {}
+    for model in root.select({"type": UIElement}):
+        sheets = [
+            shared.setdefault(sheet.url, replace_inline_css(sheet)) if isinstance(sheet, ImportedStyleSheet) else sheet
+            for sheet in model.stylesheets
+        ]
+        if sheets != model.stylesheets:
+            model.stylesheets = sheets
