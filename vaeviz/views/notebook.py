@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-import json
+from functools import cache
 from typing import Any, ClassVar
 
 import panel as pn
@@ -19,24 +19,6 @@ from panel_material_ui.theme import MuiDefaultTheme
 
 PUSH_SECONDS = 0.02
 """Between two looks at whether something has changed that the browser does not know of."""
-
-WIDGETS = "vaeviz-material-ui"
-"""The name under which the page finds the code of the widgets, which is sent once for all of them."""
-
-LOAD_WIDGETS_JS = """
-(() => {
-  const widgets = URL.createObjectURL(new Blob([%s], {type: "text/javascript"}))
-  const declare = () => {
-    if (window.importShim?.addImportMap) { importShim.addImportMap({imports: {"%s": widgets}}) }
-    else { setTimeout(declare, 10) }  // Panel's own scripts are still on their way
-  }
-  declare()
-  const style = document.createElement("style")
-  const icons = "url(data:font/woff2;base64,%s) format('woff2')"
-  style.textContent = `@font-face { font-family: "Material Icons"; src: ${icons} }`
-  document.head.appendChild(style)
-})()
-"""
 
 WIDGETS_CSS = (
     "data:text/css;base64,"
@@ -69,36 +51,66 @@ def load_into_notebook() -> None:
     global _loaded
     if not _loaded and not pn.extension._loaded:
         pn.extension(inline=True)
-    if not _loaded:
-        _load_widgets()
     _loaded = True
 
 
-def _load_widgets() -> None:
-    """Send the widgets' code and their icons to the page: Panel would send them with each widget, 1.5 MB a time."""
-    from IPython.display import publish_display_data
+@cache
+def widgets_code() -> str:
+    """Return the widgets' code in base64: Panel would send it with each, 1.5 MB a time, or have it from a CDN."""
+    return base64.b64encode(BUNDLE_PATH.read_bytes()).decode()
 
-    code = json.dumps(BUNDLE_PATH.read_text(encoding="utf-8"))
-    (icons,) = DIST_PATH.glob("material-icons-[!o]*.woff2")
-    script = LOAD_WIDGETS_JS % (code, WIDGETS, base64.b64encode(icons.read_bytes()).decode())
-    publish_display_data({"application/javascript": script})
+
+@cache
+def widgets_icons() -> str:
+    """Return the font of the widgets' icons, in base64."""
+    (font,) = DIST_PATH.glob("material-icons-[!o]*.woff2")
+    return base64.b64encode(font.read_bytes()).decode()
 
 
 class Greeting(pn.reactive.ReactiveHTML):
-    """Says that the page has drawn it."""
+    """Says that the page has drawn it, again and again until it is heard; and brings the widgets' code to the page."""
 
-    seen = param.Boolean(False)
+    seen = param.Integer(0)
+    has_widgets = param.Boolean(False)
+    widgets = param.String("")
+    icons = param.String("")
+    heard = param.Boolean(False)
 
     _template = '<div id="greeting"></div>'
     # What the kernel has told need not be told back to it, which is what Panel's page does with all of it.
     _scripts: ClassVar = {
         "render": """
-          setTimeout(() => {
-            const page = model.document, tell = page.create_json_patch.bind(page)
-            page.create_json_patch = (events) => tell(events.filter((e) => e.sync !== false && e.attr !== "children"))
-            data.seen = true
-          }, 20)
-        """
+          const greet = () => {
+            const page = model.document
+            if (!page || data.heard) { return }
+            if (!page.tells_news_only) {
+              const tell = page.create_json_patch.bind(page)
+              page.create_json_patch = (events) => tell(events.filter((e) => e.sync !== false && e.attr !== "children"))
+              page.tells_news_only = true
+            }
+            data.has_widgets = window.vaeviz_has_widgets === true
+            data.seen += 1
+          }
+          state.timer = setInterval(greet, 250)
+        """,
+        "widgets": """
+          if (window.vaeviz_has_widgets !== undefined) { return }
+          window.vaeviz_has_widgets = false
+          const bytes = Uint8Array.from(atob(data.widgets), (letter) => letter.charCodeAt(0))
+          const url = URL.createObjectURL(new Blob([bytes], {type: "text/javascript"}))
+          const style = document.createElement("style")
+          const font = `url(data:font/woff2;base64,${data.icons}) format("woff2")`
+          style.textContent = `@font-face { font-family: "Material Icons"; src: ${font} }`
+          document.head.appendChild(style)
+          const declare = () => {
+            if (window.importShim?.addImportMap === undefined) { setTimeout(declare, 50); return }
+            importShim.addImportMap({imports: {"CDN_DIST": url}})
+            window.vaeviz_has_widgets = true
+          }
+          declare()
+        """.replace("CDN_DIST", CDN_DIST),
+        "heard": "clearInterval(state.timer)",
+        "remove": "clearInterval(state.timer)",
     }
 
 
@@ -141,7 +153,14 @@ class Cell(pn.Column):
         return root
 
     def _fill(self, _) -> None:
+        if self._greeting.heard:
+            return
+        if not self._greeting.has_widgets:
+            if not self._greeting.widgets:
+                self._greeting.param.update(icons=widgets_icons(), widgets=widgets_code())
+            return
         self._changes.forget()
+        self._greeting.heard = True
         with pn.config.set(respect_explicit_sizing=True):
             self.append(self._layout)
         self._state.watch_run(self)
@@ -162,7 +181,7 @@ class Cell(pn.Column):
 
     async def _send(self, changes: "Changes", ref: str) -> None:
         while ref in pn.state._views:
-            if self._greeting.seen:
+            if self._greeting.heard:
                 changes.send()
             await asyncio.sleep(PUSH_SECONDS)
         self._state.unwatch_run(self)
@@ -199,10 +218,10 @@ class Changes:
 
 
 def lighten(root: Model) -> None:
-    """Name the widgets' code instead of sending it, and send each style sheet once instead of with each model."""
+    """Send each style sheet once instead of with each model."""
     for widget in root.select({"type": ReactiveESM}):
         if widget.esm == CDN_DIST:
-            widget.update(esm=WIDGETS, css_bundle=WIDGETS_CSS)
+            widget.css_bundle = WIDGETS_CSS
     share_style_sheets(root)
 
 

@@ -1,0 +1,62 @@
+"""The first notebook in a real JupyterLab, as a person runs it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.driver import ROOT, chromium, wait_until
+from tests.notebooks.lab import Lab, jupyterlab
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    with jupyterlab(folder, tmp_path / "lab.log") as address, chromium() as browser:
+        page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+        lab = Lab(page).open(address, ROOT / "notebooks" / "01_train_and_look.ipynb", folder)
+        yield lab
+        assert lab.errors == []
+
+
+def test_all_cells_run_and_the_views_live_and_agree(lab: Lab):
+    lab.run_all()
+    lab.wait_for_figures("latent", 2)
+    lab.scroll_to("latent", 0)
+
+    rows, points = len(lab.column("loss", 0, "train", "x")), lab.column("latent", 0, "examples", "horizontal")
+    wait_until(lambda: len(lab.column("loss", 0, "train", "x")) > rows + 3, "the loss curve grows")
+    wait_until(lambda: lab.column("latent", 0, "examples", "horizontal") != points, "the scatter moves")
+
+    image = lab.pixels("cursor", 0, "decoded")
+    lab.hover("latent", 0, 1.0, 0.5)
+    wait_until(lambda: lab.pixels("cursor", 0, "decoded") != image, "the decoded image follows the mouse")
+    lab.hover("manifold", 0, 0.3, 0.7)
+    wait_until(lambda: lab.spot("latent", 0) == pytest.approx([-0.524, 0.524], abs=0.05), "the mouse is marked")
+    wait_until(lambda: lab.spot("latent", 1) == lab.spot("latent", 0), "the view of the other cell agrees")
+
+    wait_until(
+        lambda: lab.column("latent", 0, "examples", "horizontal") == lab.column("latent", 1, "examples", "horizontal"),
+        "both cells show the same step",
+    )
+
+
+def test_a_cell_that_runs_again_leaves_nothing_behind(lab: Lab):
+    lab.run_all()
+    lab.wait_for_figures("latent", 2)
+    lab.scroll_to("latent", 1)
+    lab.page.locator(".jp-CodeCell", has_text="vz.LatentView(state)").locator(".cm-content").click()
+    for _ in range(3):
+        lab.page.keyboard.press("Control+Enter")
+        lab.page.wait_for_timeout(200)
+    lab.page.get_by_role("button", name="Insert a cell below").first.click()
+    lab.page.keyboard.type("import panel\nlen(panel.state._views), run.status, len(state._watchers)")
+    lab.page.keyboard.press("Control+Enter")
+    told = lab.page.locator(".jp-OutputArea-output", has_text="'running'").or_(
+        lab.page.locator(".jp-OutputArea-output", has_text="'finished'")
+    )
+    told.wait_for()
+    views, _, watchers = eval(told.first.text_content())
+    assert views <= 3  # the status line, the explorer and the view: not one more for each time
+    assert watchers <= 2
