@@ -40,23 +40,3 @@ def test_all_cells_run_and_the_views_live_and_agree(lab: Lab):
         lambda: lab.column("latent", 0, "examples", "horizontal") == lab.column("latent", 1, "examples", "horizontal"),
         "both cells show the same step",
     )
-
-
-def test_a_cell_that_runs_again_leaves_nothing_behind(lab: Lab):
-    lab.run_all()
-    lab.wait_for_figures("latent", 2)
-    lab.scroll_to("latent", 1)
-    lab.page.locator(".jp-CodeCell", has_text="vz.LatentView(state)").locator(".cm-content").click()
-    for _ in range(3):
-        lab.page.keyboard.press("Control+Enter")
-        lab.page.wait_for_timeout(200)
-    lab.page.get_by_role("button", name="Insert a cell below").first.click()
-    lab.page.keyboard.type("import panel\nlen(panel.state._views), run.status, len(state._watchers)")
-    lab.page.keyboard.press("Control+Enter")
-    told = lab.page.locator(".jp-OutputArea-output", has_text="'running'").or_(
-        lab.page.locator(".jp-OutputArea-output", has_text="'finished'")
-    )
-    told.wait_for()
-    views, _, watchers = eval(told.first.text_content())
-    assert views <= 3  # the status line, the explorer and the view: not one more for each time
-    assert watchers <= 2

@@ -42,3 +42,35 @@ def test_a_notebook_runs_from_top_to_bottom(path: Path):
     assert "Warning" not in told
     size = max(len(output.data["text/html"]) for output in shown if "text/html" in output.data)
     assert size < 2_000_000, "an output is light"
+
+
+RUN_AGAIN = """
+import asyncio, panel as pn, vaeviz as vz
+
+data = vz.load_dataset("digits")
+run = vz.TrainingRun(vz.DenseVAE(data.image_shape, hidden_sizes=(16,)), data)
+state = vz.ExplorerState(run)
+shell = get_ipython()
+own = shell.get_parent()
+
+def show(cell, run):
+    shell.set_parent({"header": {"msg_id": run}, "metadata": {"cellId": cell}})
+    vz.LatentView(state)._repr_mimebundle_()
+
+counts = []
+for cell, time in (("a", "1"), ("a", "1"), ("b", "2"), ("a", "3"), ("a", "4"), ("b", "5")):
+    show(cell, time)
+    counts.append(len(pn.state._views))
+shell.set_parent(own)
+await asyncio.sleep(0.2)
+tasks = [task for task in asyncio.all_tasks() if "Cell._send" in repr(task)]
+print(counts, len(tasks), run.status)
+"""
+
+
+def test_a_cell_that_runs_again_lets_go_of_what_it_had_shown():
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(RUN_AGAIN)])
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    told = "".join(each.text for each in notebook.cells[0].outputs if each.get("name") == "stdout")
+    first = int(told[1])  # with what Panel itself shows once
+    assert told.strip().endswith(f"[{first}, {first + 1}, {first + 2}, {first + 1}, {first + 1}, {first + 1}] 2 ready")

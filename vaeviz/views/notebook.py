@@ -179,12 +179,38 @@ class Cell(pn.Column):
         if self._changes is not None:
             lighten(root)
 
+    def end(self) -> None:
+        """Let go of what the page no longer shows."""
+        for ref in [ref for ref, (view, *_) in pn.state._views.items() if view is self]:
+            _, root, _, _ = pn.state._views.pop(ref)
+            self._cleanup(root)
+
     async def _send(self, changes: "Changes", ref: str) -> None:
         while ref in pn.state._views:
             if self._greeting.heard:
                 changes.send()
             await asyncio.sleep(PUSH_SECONDS)
         self._state.unwatch_run(self)
+
+
+_shown: dict[str, tuple[str, list[Cell]]] = {}
+"""What stands in the output of each cell, by the cell's id, with the id of the run that put it there."""
+
+
+def stand_in_cell(cell: Cell) -> None:
+    """Take note of a cell's output; what the same cell had put out when it ran before is let go."""
+    from IPython import get_ipython
+
+    parent = get_ipython().get_parent()
+    place, run = parent.get("metadata", {}).get("cellId"), parent.get("header", {}).get("msg_id", "")
+    if place is None:  # a front end that does not say
+        return
+    before, cells = _shown.get(place, ("", []))
+    if before != run:
+        for each in cells:
+            each.end()
+        cells = []
+    _shown[place] = run, [*cells, cell]
 
 
 class Changes:

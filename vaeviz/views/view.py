@@ -8,7 +8,7 @@ import param
 from bokeh.models import Plot
 
 from vaeviz.training import Run
-from vaeviz.views.notebook import Cell, in_notebook, load_into_notebook
+from vaeviz.views.notebook import Cell, in_notebook, load_into_notebook, stand_in_cell
 from vaeviz.views.state import ExplorerState
 
 hv.Store.set_current_backend("bokeh")
@@ -122,7 +122,9 @@ class View(pn.viewable.Viewer):
         if not in_notebook():
             return None
         load_into_notebook()
-        return Cell(self._layout, self.state, self.cell_height)._repr_mimebundle_(include, exclude)
+        cell = Cell(self._layout, self.state, self.cell_height)
+        stand_in_cell(cell)
+        return cell._repr_mimebundle_(include, exclude)
 
 
 def dress(figure: Plot, name: str, **params) -> None:
