@@ -111,7 +111,7 @@ class Lab:
 
         def there() -> bool:
             self.scroll(next(places))
-            self.page.wait_for_timeout(1000)
+            self.page.wait_for_timeout(2500)
             if not self.page.evaluate("window.Bokeh !== undefined"):
                 return False
             self.page.evaluate(PROBE_JS)
@@ -120,7 +120,7 @@ class Lab:
                 [name, count],
             )
 
-        wait_until(there, f"{count} figures {name} are drawn", 90)
+        wait_until(there, f"{count} figures {name} are drawn", 150)
 
     def scroll_to(self, name: str, which: int = 0) -> None:
         """Scroll to a figure."""

@@ -93,15 +93,17 @@ class Greeting(pn.reactive.ReactiveHTML):
           }
           state.timer = setInterval(greet, 250)
         """,
+        "icons": """
+          const style = document.createElement("style")
+          const font = `url(data:font/woff2;base64,${data.icons}) format("woff2")`
+          style.textContent = `@font-face { font-family: "Material Icons"; src: ${font} }`
+          document.head.appendChild(style)
+        """,
         "widgets": """
           if (window.vaeviz_has_widgets !== undefined) { return }
           window.vaeviz_has_widgets = false
           const bytes = Uint8Array.from(atob(data.widgets), (letter) => letter.charCodeAt(0))
           const url = URL.createObjectURL(new Blob([bytes], {type: "text/javascript"}))
-          const style = document.createElement("style")
-          const font = `url(data:font/woff2;base64,${data.icons}) format("woff2")`
-          style.textContent = `@font-face { font-family: "Material Icons"; src: ${font} }`
-          document.head.appendChild(style)
           const declare = () => {
             if (window.importShim?.addImportMap === undefined) { setTimeout(declare, 50); return }
             importShim.addImportMap({imports: {"CDN_DIST": url}})
@@ -109,8 +111,7 @@ class Greeting(pn.reactive.ReactiveHTML):
           }
           declare()
         """.replace("CDN_DIST", CDN_DIST),
-        "heard": "clearInterval(state.timer)",
-        "remove": "clearInterval(state.timer)",
+        "heard": "clearInterval(state.timer)",  # and not when it is removed: JupyterLab takes out what is scrolled away
     }
 
 
@@ -167,7 +168,10 @@ class Cell(pn.Column):
 
     def _get_objects(self, *args, **kwargs) -> tuple[list[Model], list[Model]]:
         with pn.config.set(inline=False):  # the widgets' code is named by its address then, and not put into each
-            return super()._get_objects(*args, **kwargs)
+            models, old = super()._get_objects(*args, **kwargs)
+        for model in models:
+            lighten(model)
+        return models, old
 
     def _render_model(self, doc: Document | None = None, comm: Any = None) -> Model:
         root = super()._render_model(doc, comm)
