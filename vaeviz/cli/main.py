@@ -20,7 +20,6 @@ Train a VAE in this terminal and save it in a folder, every two minutes, on Ctrl
   python -m vaeviz train --out runs/a                                 the default data and model
   python -m vaeviz train --data my.npz --model conv --latent-dim 10 --beta 4 --out runs/b
   python -m vaeviz train --out runs/a --resume                        go on from the last save
-  torchrun --nproc-per-node 2 -m vaeviz train --out runs/c            one process a core, GPU or machine
 
 Look at it meanwhile, from another terminal: python -m vaeviz explore runs/a
 """
