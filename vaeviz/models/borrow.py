@@ -71,25 +71,24 @@ def _modules(value: Any, seen: set[int]) -> Iterator[nn.Module]:
     if isinstance(value, nn.Module):
         yield value
     else:
-        for inner in _inside(value).values():
+        for inner in _inside(value):
             yield from _modules(inner, seen)
 
 
-def _inside(value: Any) -> dict[Any, Any]:
-    """Return what a function or the owner of a method can reach, by where it is held."""
+def _inside(value: Any) -> list[Any]:
+    """Return what a function or the owner of a method can reach."""
     match value:
         case MethodType():
             owner = value.__self__
-            return {"self": owner} if isinstance(owner, nn.Module) else _attributes(owner)
+            return [owner] if isinstance(owner, nn.Module) else list(_attributes(owner).values())
         case functools.partial():
-            return {"func": value.func, **dict(enumerate(value.args)), **value.keywords}
+            return [value.func, *value.args, *value.keywords.values()]
         case FunctionType():
-            cells = {place: _contents(cell) for place, cell in enumerate(value.__closure__ or ())}
-            defaults = {f"default {place}": each for place, each in enumerate(value.__defaults__ or ())}
-            named = {name: value.__globals__[name] for name in _names(value.__code__) if name in value.__globals__}
-            return {**cells, **defaults, **named}
+            cells = [_contents(cell) for cell in value.__closure__ or ()]
+            named = [value.__globals__[name] for name in _names(value.__code__) if name in value.__globals__]
+            return [*cells, *(value.__defaults__ or ()), *named]
         case _:
-            return {}
+            return []
 
 
 def _attributes(owner: Any) -> dict[Any, Any]:

@@ -35,7 +35,6 @@ class FollowedRun(SavedRun):
         self._stamps: dict[str, int] = {}
         self._pulse = Pulse(self.folder)
         self._gone: str | None = None
-        self._in_save = set(self._store.steps)
         self._look()
 
     def __repr__(self) -> str:
@@ -125,7 +124,6 @@ class FollowedRun(SavedRun):
         live = self.folder / LIVE
         if self._changed(self.folder / MANIFEST):
             for kept in self.run_folder.kept():
-                self._in_save.add(kept.step)
                 self._store.saved(kept)
         if not live.is_dir():
             return
@@ -135,15 +133,12 @@ class FollowedRun(SavedRun):
                 self._log.append(row)
         for step, path in kept_steps_in(self.folder).items():
             if step not in self._store.steps:
-                self._store.saved(Kept(step, self._epoch_of(path), _reader(path)))
+                _, _, epoch = read_snapshot(path)
+                self._store.saved(Kept(step, epoch, _reader(path)))
         if self._changed(live / NEWEST):
             weights, step, epoch = read_snapshot(live / NEWEST)
             if step >= self._newest.step:
                 self._store.add(self._taker.restore(weights, step, epoch), keep=False)
-
-    def _epoch_of(self, path: Path) -> float:
-        _, _, epoch = read_snapshot(path)
-        return epoch
 
     def _changed(self, path: Path) -> bool:
         """Whether a file is another than at the last look; one that is not there has not changed."""

@@ -5,7 +5,7 @@ import tempfile
 import weakref
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -49,7 +49,7 @@ class MetricsLog:
 
     def append(self, row: Metrics) -> None:
         """Add a row."""
-        self._values.extend((row.step, row.epoch, SPLITS.index(row.split), *row[3:]))
+        self._values.extend(numbers_of(row))
 
     def values(self) -> Float64[np.ndarray, "R 7"]:
         """Return a copy of all rows as numbers; the split is its place in `SPLITS`."""
@@ -58,11 +58,19 @@ class MetricsLog:
     def since(self, cursor: int) -> tuple[list[Metrics], int]:
         """Return the rows from the cursor on, and the cursor for the next call."""
         end = len(self)
-        rows = []
-        for start in range(max(cursor, 0) * COLUMNS, end * COLUMNS, COLUMNS):
-            step, epoch, split, *rest = self._values[start : start + COLUMNS]
-            rows.append(Metrics(int(step), epoch, SPLITS[int(split)], *rest))
-        return rows, end
+        starts = range(max(cursor, 0) * COLUMNS, end * COLUMNS, COLUMNS)
+        return [row_of(self._values[start : start + COLUMNS]) for start in starts], end
+
+
+def numbers_of(row: Metrics) -> tuple[float, ...]:
+    """Return a row of metrics as numbers; the split is its place in `SPLITS`."""
+    return (row.step, row.epoch, SPLITS.index(row.split), *row[3:])
+
+
+def row_of(numbers: Iterable[float]) -> Metrics:
+    """Return the row of metrics that has these numbers."""
+    step, epoch, split, *rest = numbers
+    return Metrics(int(step), epoch, SPLITS[int(split)], *rest)
 
 
 class Kept(NamedTuple):

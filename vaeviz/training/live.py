@@ -15,7 +15,7 @@ from safetensors.torch import load, save
 
 from vaeviz.training.events import Metrics, Snapshot, Status
 from vaeviz.training.files import SUFFIX, UNFINISHED, apart
-from vaeviz.training.history import COLUMNS, SPLITS, MetricsLog
+from vaeviz.training.history import COLUMNS, MetricsLog, numbers_of, row_of
 
 LIVE = "live"
 METRICS = "metrics.f64"
@@ -49,10 +49,9 @@ class LiveFolder:
 
     def row(self, row: Metrics) -> None:
         """Append a row of metrics, in one piece."""
-        values = np.array((row.step, row.epoch, SPLITS.index(row.split), *row[3:]), dtype=np.float64)
         metrics = self._metrics
         if metrics is not None:
-            self._do(lambda: metrics.write(values.tobytes()))
+            self._do(lambda: metrics.write(np.array(numbers_of(row), dtype=np.float64).tobytes()))
 
     def snapshot(self, snapshot: Snapshot, *, keep: bool) -> None:
         """Write the newest snapshot; one that is kept also for itself, until a save holds it."""
@@ -145,7 +144,7 @@ def read_rows(path: Path, skip: int) -> list[Metrics]:
         stream.seek(skip * width)
         body = stream.read()
     values = np.frombuffer(body[: len(body) // width * width]).reshape(-1, COLUMNS)
-    return [Metrics(int(row[0]), row[1], SPLITS[int(row[2])], *row[3:]) for row in values.tolist()]
+    return [row_of(row) for row in values.tolist()]
 
 
 def read_snapshot(path: Path) -> tuple[dict[str, Any], int, float]:
@@ -194,5 +193,5 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except OSError:  # there is one, of another user
-        return True
+        pass
     return True
