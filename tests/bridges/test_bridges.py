@@ -66,6 +66,18 @@ class Module(L.LightningModule):
         return torch.optim.Adam(self.parameters(), lr=1e-3)
 
 
+def rows_of_two_epochs(monitor: vz.Monitor) -> tuple[list[vz.Metrics], list[vz.Metrics]]:
+    """Return the rows of training and validation, each batch and each epoch of which has come."""
+    rows = monitor.metrics_since(0)[0]
+    train = [row for row in rows if row.split == "train"]
+    validation = [row for row in rows if row.split == "validation"]
+    per_epoch = -(-len(monitor.dataset.train) // 128)
+    assert [row.step for row in train] == list(range(1, 2 * per_epoch + 1))
+    assert train[-1].epoch == 2
+    assert [row.step for row in validation] == [per_epoch, 2 * per_epoch]
+    return train, validation
+
+
 def fit(module: Module, monitor: vz.Monitor, data: vz.Dataset, **options) -> None:
     trainer = L.Trainer(
         max_epochs=2, accelerator="cpu", logger=False, enable_checkpointing=False, enable_model_summary=False,
@@ -80,13 +92,7 @@ def test_lightning_is_logged_batch_by_batch(data: vz.Dataset, returns: str):
     module = Module(returns)
     monitor = vz.watch(module, data, log_every=1)
     fit(module, monitor, data)
-    rows = monitor.metrics_since(0)[0]
-    train = [row for row in rows if row.split == "train"]
-    validation = [row for row in rows if row.split == "validation"]
-    per_epoch = -(-len(data.train) // 128)
-    assert [row.step for row in train] == list(range(1, 2 * per_epoch + 1))
-    assert train[-1].epoch == 2
-    assert [row.step for row in validation] == [per_epoch, 2 * per_epoch]
+    train, validation = rows_of_two_epochs(monitor)
     assert [row.epoch for row in validation] == [1, 2]
     parts = [(row.reconstruction, row.kl) for row in train]
     if returns == "loss":
@@ -121,14 +127,8 @@ def test_pythae_is_logged_batch_by_batch(data: vz.Dataset, tmp_path: Path):
     TrainingPipeline(model=model, training_config=config)(
         train_data=data.pixels(data.train), eval_data=data.pixels(data.validation), callbacks=[callback]
     )
-    rows = monitor.metrics_since(0)[0]
-    train = [row for row in rows if row.split == "train"]
-    validation = [row for row in rows if row.split == "validation"]
-    per_epoch = -(-len(data.train) // 128)
-    assert [row.step for row in train] == list(range(1, 2 * per_epoch + 1))
-    assert train[-1].epoch == 2
-    assert [row.step for row in validation] == [per_epoch, 2 * per_epoch]
-    assert all(row.loss == pytest.approx(row.reconstruction + row.kl, rel=1e-5) for row in rows)
+    train, validation = rows_of_two_epochs(monitor)
+    assert all(row.loss == pytest.approx(row.reconstruction + row.kl, rel=1e-5) for row in [*train, *validation])
     assert train[-1].loss < train[0].loss
     assert monitor.status == "finished"
     assert monitor.error is None

@@ -33,8 +33,6 @@ PAPER_CSS = """
 :host { --vv-surface: var(--jp-layout-color0, #fff); --vv-on-surface: var(--jp-ui-font-color1, #222); }
 """
 
-_loaded = False
-
 
 def in_notebook() -> bool:
     """Whether this is the kernel of a notebook."""
@@ -48,10 +46,8 @@ def in_notebook() -> bool:
 
 def load_into_notebook() -> None:
     """Load Panel's scripts into the notebook, once, from this machine and not from a CDN."""
-    global _loaded
-    if not _loaded and not pn.extension._loaded:
+    if not pn.extension._loaded:
         pn.extension(inline=True)
-    _loaded = True
 
 
 @cache
