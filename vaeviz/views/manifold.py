@@ -24,7 +24,7 @@ SIDES = (10, 15, 20, 24, 30, 40, 60, 100)
 
 CAPTION_CSS = """
 :host { font-size: 12px; }
-:host > div > div { text-align: center; color: color-mix(in srgb, currentColor 65%, transparent); }
+:host > div > div { text-align: center; opacity: 0.65; }
 """
 
 # The tile under the mouse is told in place of the caption, by the browser alone. Strictly contained, as the caption is,
