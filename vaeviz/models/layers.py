@@ -19,6 +19,8 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "leaky_relu": nn.LeakyReLU,
     "softplus": nn.Softplus,
 }
+IN_PLACE = {"elu", "relu", "leaky_relu"}
+"""Their gradient follows from what they give, so that they need not keep what they were given."""
 
 
 def _is_size(value: object) -> bool:
@@ -62,7 +64,7 @@ def nonlinearity(activation: str, dropout: float) -> list[nn.Module]:
         raise ValueError(f"activation={activation!r}: must be one of {', '.join(ACTIVATIONS)}")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout={dropout}: must be at least 0 and below 1")
-    module = ACTIVATIONS[activation]()
+    module = ACTIVATIONS[activation](**({"inplace": True} if activation in IN_PLACE else {}))
     return [module, Dropout(dropout)] if dropout else [module]
 
 

@@ -21,7 +21,7 @@ class TrainingDivergedError(ArithmeticError):
 
 def as_pixels(images: Tensor) -> Tensor:
     """Return images (B, C, H, W) as float32 in [0, 1]."""
-    return images.float().div_(255) if images.dtype == torch.uint8 else images
+    return images.div(255) if images.dtype == torch.uint8 else images
 
 
 @torch.no_grad()

@@ -110,13 +110,13 @@ class Trainer:
         model.train()
         while self._step < total:
             for batch in self._rest_of_epoch():
-                x = as_pixels(images[batch])  # (B, C, H, W)
+                x = as_pixels(images.index_select(0, batch))  # (B, C, H, W); quicker than images[batch]
                 with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
                     output = model.elbo(x, beta=config.beta, generator=self._sampler)
                 self._optimizer.zero_grad(set_to_none=True)
                 output.loss.backward()  # type: ignore[no-untyped-call]
                 if config.clip is not None:
-                    nn.utils.clip_grad_value_(parameters, config.clip)
+                    nn.utils.clip_grad_value_(parameters, config.clip, foreach=device.type == "cuda")
                 self._optimizer.step()
                 if self._scheduler is not None:
                     self._scheduler.step()
