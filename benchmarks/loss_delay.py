@@ -61,7 +61,9 @@ def main() -> None:
         window.page.evaluate(CLOCK_JS)
         window.fill("Epochs", "100000")
         window.click("Train")
+        window.until_status("running")
         window.until(lambda: window.step() > 100, "the training goes its way")
+        logged.clear()
         window.page.wait_for_timeout(options.seconds * 1000)
         window.click("Stop")
         seen = {int(step): at for step, at in window.page.evaluate("seen").items()}

@@ -72,7 +72,7 @@ def test_a_dense_vae_is_told_layer_by_layer():
     assert graph.encoder.layers == (
         Layer("0", "Flatten", "start_dim=1, end_dim=-1", (7, 1, 4, 6), (7, 24)),
         Layer("1", "Linear", "in_features=24, out_features=8, bias=True", (7, 24), (7, 8), 200, 200),
-        Layer("2", "ELU", "alpha=1.0", (7, 8), (7, 8)),
+        Layer("2", "ELU", "alpha=1.0, inplace=True", (7, 8), (7, 8)),
         Layer("3", "Dropout", "p=0.25", (7, 8), (7, 8)),
         Layer("4", "Linear", "in_features=8, out_features=6, bias=True", (7, 8), (7, 6), 54, 54),
     )

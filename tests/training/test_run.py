@@ -1,3 +1,5 @@
+import os
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -94,6 +96,26 @@ def test_its_thread_is_a_daemon_with_a_name_and_gone_after_the_end(make_run):
     gate.opened.set()
     assert run.wait(30) == "finished"
     assert not threads_of(run)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a niceness for each thread")
+def test_its_thread_gives_way_to_a_page_on_the_same_cores(data):
+    model = small_model(noise())
+    gate = Gate(model, 3)
+    run = TrainingRun(model, data, config(), niceness=7)
+    run.start()
+    assert gate.reached.wait(30)
+    (thread,) = threads_of(run)
+    here = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert os.getpriority(os.PRIO_PROCESS, thread.native_id) == min(19, here + 7)
+    gate.opened.set()
+    assert run.wait(30) == "finished"
+
+
+@pytest.mark.parametrize("niceness", [-1, 20, 1.5, "nice"])
+def test_a_niceness_that_does_not_exist_is_refused(data, niceness):
+    with pytest.raises(ValueError, match=r"^niceness=.*: must be a whole number from 0 to 19$"):
+        TrainingRun(small_model(data), data, config(), niceness=niceness)
 
 
 def test_starting_twice_is_refused(make_run):

@@ -16,11 +16,29 @@ def figures(view) -> dict[str, Plot]:
     return {model.name: model for model in root.references() if isinstance(model, Plot)}
 
 
+def turned_over(explorer: Explorer) -> set[str]:
+    """Return the names of all figures, when each lower page has been turned to."""
+    for page in explorer.param.lower.objects:
+        explorer.lower = page
+    return set(figures(explorer))
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("latent_dim", [1, 2, 5])
 def test_the_explorer_draws_all_figures(channels: int, latent_dim: int):
     explorer = Explorer(make_run(make_dataset(channels), latent_dim))
-    assert set(figures(explorer)) >= FIGURES
+    assert turned_over(explorer) >= FIGURES
+
+
+def test_a_page_is_made_when_it_is_first_turned_to():
+    explorer = Explorer(make_run())
+    assert "reconstructions" not in figures(explorer)
+    explorer.lower = "Reconstructions"
+    assert "reconstructions" in figures(explorer)
+    made = explorer._pages["Reconstructions"].objects
+    explorer.lower = "Interpolation"
+    explorer.lower = "Reconstructions"
+    assert explorer._pages["Reconstructions"].objects == made
 
 
 @pytest.mark.parametrize(
@@ -36,7 +54,7 @@ def test_a_view_takes_a_run_itself_or_a_shared_state(view: type):
 def test_data_without_labels_can_be_explored():
     images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
     explorer = Explorer(make_run(vz.Dataset.from_arrays(images)))
-    assert set(figures(explorer)) >= FIGURES
+    assert turned_over(explorer) >= FIGURES
 
 
 def test_more_than_ten_classes_are_chosen_by_a_search():
@@ -103,7 +121,7 @@ def test_a_run_on_colour_images_takes_the_place_of_one_on_gray_images():
     explorer = Explorer(make_run())
     figures(explorer)
     explorer.state.run = make_run(make_dataset(3, 5, 7), latent_dim=3)
-    assert set(figures(explorer)) >= FIGURES
+    assert turned_over(explorer) >= FIGURES
     assert explorer.state.frame.manifold.shape == (100, 140, 3)
 
 

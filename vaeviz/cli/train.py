@@ -44,7 +44,8 @@ def _new(options: argparse.Namespace) -> TrainingRun:
     data = load_dataset(options.data)
     model = kind(data.image_shape, **arguments, generator=torch.Generator().manual_seed(config.seed))
     try:
-        return TrainingRun(model, data, config, folder=options.out, save_every=options.save_every, live=True)
+        saving = {"folder": options.out, "save_every": options.save_every, "live": True}
+        return TrainingRun(model, data, config, niceness=0, **saving)  # there is no page on these cores
     except ValueError as error:
         raise ValueError(f"{error}; or go on with it: --resume") if "holds a run" in str(error) else error from None
 
@@ -57,7 +58,7 @@ def _resumed(options: argparse.Namespace) -> TrainingRun:
         raise ValueError(
             f"{option(name)}: a run is resumed as it was configured; only another end or device can be given"
         )
-    return resume_run(options.out, save_every=options.save_every, live=True, **ends)
+    return resume_run(options.out, save_every=options.save_every, live=True, niceness=0, **ends)
 
 
 def _watch(run: TrainingRun, signals: list[int], board: Any, *, quiet: bool) -> None:

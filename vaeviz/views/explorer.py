@@ -90,9 +90,8 @@ class Explorer(View):
             "Model": self.model,
             "Take home": self.take_home,
         }
-        self._pages = {
-            name: pn.Column(view, margin=0, sizing_mode="stretch_both") for name, view in self._lower.items()
-        }
+        # Each page is put in its place when it is first turned to: a browser takes long for what nobody sees yet.
+        self._pages = {name: pn.Column(margin=0, sizing_mode="stretch_both", visible=False) for name in self._lower}
         lower = pn.Column(self._switch, *self._pages.values(), margin=0, sizing_mode="stretch_both")
         self._turn_page()
         places = {"latent": self.latent, "manifold": self.manifold, "cursor": self.cursor, "loss": self.loss,
@@ -113,6 +112,8 @@ class Explorer(View):
     @param.depends("lower", watch=True)
     def _turn_page(self) -> None:
         for name, page in self._pages.items():
+            if name == self.lower and not page.objects:
+                page.append(self._lower[name])
             page.visible = self._lower[name].shown = name == self.lower
 
 

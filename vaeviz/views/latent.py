@@ -79,8 +79,9 @@ class LatentView(PlaneView):
         self._explained = text(css=one_line(20) + SHARES_CSS)
         self._figure = plot_pane(self._plot())
         self._shown_axes = self.state.plane.axes
-        self._planes = self._make_planes()
-        self._options = self._make_options()
+        self._make_menus()
+        # What is not seen at first is put in its place when it is wanted: a browser takes long for each control.
+        self._planes, self._options = (pn.Row(stylesheets=[ROW_CSS], margin=0, visible=False) for _ in range(2))
         more = toggle(self.param.more, "", icon="tune", description="Range, split, contours, posteriors and trails")
         self._layout = self._card(
             pn.Column(
@@ -99,27 +100,25 @@ class LatentView(PlaneView):
         self.legend.param.watch(self._on_legend, "hidden")
         self._update_legend()
         self._update_axes()
+        self._on_more()
         self._update_words()
 
-    def _make_options(self) -> pn.Row:
-        return pn.Row(
+    def _make_options(self) -> list[pn.viewable.Viewable]:
+        return [
             choice(self.param.extent, 68, description="Range of z that is shown"),
             choice(self.param.split, 96, description="Which examples are drawn: a split of the data, or all"),
             toggle(self.param.contours, "contours", description="Outlines of the densest 50, 80 and 95 % of points"),
             toggle(self.param.ellipses, "1σ", description="Posteriors of the selected points, one standard deviation"),
             toggle(self.param.trail, "trail", description="Where the selected points came from, step by step"),
-            stylesheets=[ROW_CSS], margin=0, visible=self.more,
-        )  # fmt: skip
+        ]
 
-    def _make_planes(self) -> pn.Row:
+    def _make_menus(self) -> None:
         self._across, self._up = (
             pmui.Select(size="small", margin=0, sx=COMPACT, width=64, description=f"The latent axis {way}")
             for way in ("across", "up")
         )
         for menu in (self._across, self._up):
             menu.param.watch(self._on_axes, "value")
-        kind = switch(self.state.param.plane_kind)
-        return pn.Row(kind, self._across, self._up, self._explained, stylesheets=[ROW_CSS], margin=0)
 
     def _prepared(self, what: str) -> str:
         return f"{self.name} {what}"  # the view's own: others of the same state may show other things
@@ -193,6 +192,8 @@ class LatentView(PlaneView):
 
     @param.depends("more", watch=True)
     def _on_more(self) -> None:
+        if self.more and not self._options.objects:
+            self._options.objects = self._make_options()
         self._options.visible = self.more
 
     # What follows from state
@@ -372,6 +373,8 @@ class LatentView(PlaneView):
     def _update_axes(self, *_) -> None:
         """Offer another plane where there are more dimensions than it shows."""
         names = {f"z{axis + 1}": axis for axis in range(self.state.latent_dim)}
+        if len(names) > 2 and not self._planes.objects:
+            self._planes.objects = [switch(self.state.param.plane_kind), self._across, self._up, self._explained]
         self._planes.visible = len(names) > 2
         of_axes = self.state.plane_kind == "axes"
         self._explained.visible = not of_axes

@@ -50,10 +50,10 @@ class RouteControls(View):
                 text("while the pencil is on, a drag on a plane draws the route", css=HINT_CSS),
             ),
         }  # fmt: skip
-        every = [part for parts in self._parts.values() for part in parts if part is not kind]
-        for part in (*every, kind):
+        self._every = [*(part for parts in self._parts.values() for part in parts if part is not kind), kind]
+        for part in self._every:
             part.align = "center"
-        self._layout = pn.Row(*every, kind, stylesheets=[ROW_CSS], margin=0, sizing_mode="stretch_width")
+        self._layout = pn.Row(stylesheets=[ROW_CSS], margin=0, sizing_mode="stretch_width")
         names = ["endpoint_rows", "frames_per_leg", "walk_seed", "walk_frames", "run"]
         self.state.param.watch(self._update_fields, names)
         self.state.param.watch(self._update_route, "route")
@@ -159,8 +159,9 @@ class RouteControls(View):
 
     def _update_route(self, *_) -> None:
         state = self.state
-        every = {part for parts in self._parts.values() for part in parts}
-        for part in every:
+        needed = {*self._layout.objects, *self._parts[state.route]}  # the others are made when their route is taken
+        for part in self._every:
             part.visible = part in self._parts[state.route]
+        self._layout.objects = [part for part in self._every if part in needed]
         # With nothing drawn there is nothing to see: one begins with the pencil.
         state.drawing = state.route == "drawn" and (state.drawing or len(state.drawn) < 2)

@@ -27,7 +27,7 @@ from vaeviz.training import Run, Snapshot
 from vaeviz.views.pictures import mosaic
 from vaeviz.views.planes import Coordinates
 
-PERIOD_MS = 360
+PERIOD_MS = 250
 """Milliseconds between two looks at the run: each has curves drawn longer and words written anew."""
 
 WATCHING_SHARE = 0.12
