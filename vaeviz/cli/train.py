@@ -14,7 +14,15 @@ from tqdm import tqdm
 
 from vaeviz.cli.options import config_given, config_of, model_given, option
 from vaeviz.data import load_dataset
-from vaeviz.training import Metrics, TrainingRun, resume_run
+from vaeviz.training import (
+    LostRankError,
+    Metrics,
+    Ranks,
+    TrainingDivergedError,
+    TrainingRun,
+    join_ranks,
+    resume_run,
+)
 
 LOOK = 0.2
 """Seconds between two looks at the run."""
@@ -28,29 +36,54 @@ def train_in_terminal(options: argparse.Namespace) -> int:
     ValueError, OSError
         In words, before the training begins.
     """
-    run = _resumed(options) if options.resume else _new(options)
-    print(f"{run!r}\nexplore it: python -m vaeviz explore {shlex.quote(options.out)}", flush=True)
+    with join_ranks() as ranks:
+        try:
+            with ranks.together():
+                run = _resumed(options, ranks) if options.resume else _new(options, ranks)
+        except (ValueError, OSError, RuntimeError):
+            if ranks.first:
+                raise
+            return 1  # rank 0 says why
+        return _tell(run, options) if ranks.first else _help(run)
+
+
+def _tell(run: TrainingRun, options: argparse.Namespace) -> int:
+    """Train, and say how it goes."""
+    processes = "" if run.ranks.size == 1 else f", by {run.ranks.size} processes"
+    print(f"{run!r}{processes}\nexplore it: python -m vaeviz explore {shlex.quote(options.out)}", flush=True)
     with ExitStack() as stack:
         signals = stack.enter_context(_signals())
         board = stack.enter_context(_tensorboard(Path(options.out))) if options.tensorboard else None
         run.start()
         _watch(run, signals, board, quiet=options.quiet)
-    return _end(run, signals, options.out)
+        return _end(run, signals, options.out)
 
 
-def _new(options: argparse.Namespace) -> TrainingRun:
+def _help(run: TrainingRun) -> int:
+    """Train as a rank other than the first: silent, but for an error that the first can't know."""
+    with _signals() as signals:
+        run.start()
+        _watch(run, signals, None, quiet=True)
+        if run.status == "failed":
+            if not isinstance(run.exception, LostRankError | TrainingDivergedError):
+                print(f"vaeviz: rank {run.ranks.rank} failed at step {run.step:,}: {run.error}", file=sys.stderr)
+            return 1
+        return 128 + signals[0] if signals else 0
+
+
+def _new(options: argparse.Namespace, ranks: Ranks) -> TrainingRun:
     config = config_of(options)
     kind, arguments = model_given(options)
     data = load_dataset(options.data)
     model = kind(data.image_shape, **arguments, generator=torch.Generator().manual_seed(config.seed))
     try:
         saving = {"folder": options.out, "save_every": options.save_every, "live": True}
-        return TrainingRun(model, data, config, niceness=0, **saving)  # there is no page on these cores
+        return TrainingRun(model, data, config, niceness=0, ranks=ranks, **saving)  # there is no page on these cores
     except ValueError as error:
         raise ValueError(f"{error}; or go on with it: --resume") if "holds a run" in str(error) else error from None
 
 
-def _resumed(options: argparse.Namespace) -> TrainingRun:
+def _resumed(options: argparse.Namespace, ranks: Ranks) -> TrainingRun:
     given = config_given(options)
     ends = {name: given.pop(name) for name in ("epochs", "steps", "device") if name in given}
     _, arguments = model_given(options)
@@ -58,7 +91,7 @@ def _resumed(options: argparse.Namespace) -> TrainingRun:
         raise ValueError(
             f"{option(name)}: a run is resumed as it was configured; only another end or device can be given"
         )
-    return resume_run(options.out, save_every=options.save_every, live=True, niceness=0, **ends)
+    return resume_run(options.out, save_every=options.save_every, live=True, niceness=0, ranks=ranks, **ends)
 
 
 def _watch(run: TrainingRun, signals: list[int], board: Any, *, quiet: bool) -> None:

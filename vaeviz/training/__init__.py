@@ -7,6 +7,7 @@ from vaeviz.training.events import Metrics, Progress, Snapshot, Split, Status, k
 from vaeviz.training.follow import FollowedRun, follow_run
 from vaeviz.training.history import MetricsLog, SnapshotStore
 from vaeviz.training.loop import train
+from vaeviz.training.parallel import LostRankError, Ranks, join_ranks
 from vaeviz.training.pretrained import load_pretrained
 from vaeviz.training.run import Run, TrainingRun, resume_run
 from vaeviz.training.saved import SavedRun, load_run
@@ -15,9 +16,11 @@ from vaeviz.training.state import TrainState
 
 __all__ = [
     "FollowedRun",
+    "LostRankError",
     "Metrics",
     "MetricsLog",
     "Progress",
+    "Ranks",
     "Run",
     "SavedRun",
     "Snapshot",
@@ -32,6 +35,7 @@ __all__ = [
     "available_devices",
     "evaluate",
     "follow_run",
+    "join_ranks",
     "kept_steps",
     "load_pretrained",
     "load_run",

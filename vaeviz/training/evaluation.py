@@ -10,6 +10,7 @@ from vaeviz.data import Dataset
 from vaeviz.models import VAE
 from vaeviz.training.config import TrainConfig
 from vaeviz.training.events import Metrics, Split
+from vaeviz.training.parallel import ALONE, Ranks
 
 EVALUATION_BATCH = 1024
 REMEDY = "try a smaller learning rate, or clip the gradient"
@@ -34,10 +35,12 @@ def evaluate(
     step: int = 0,
     epoch: float = 0.0,
     images: Tensor | None = None,
+    ranks: Ranks = ALONE,
 ) -> Metrics:
     """Return the model's mean loss, reconstruction and KL over a whole split, in nats per example.
 
-    One posterior sample an example; the noise depends on `config.seed` alone, so that two steps are comparable.
+    One posterior sample an example; the noise depends on `config.seed` alone, so that two steps are comparable. Ranks
+    that train together evaluate their shares, each once, and get one answer.
 
     Raises
     ------
@@ -57,16 +60,20 @@ def evaluate(
     sums = zero_sums(device)
     start = time.perf_counter()
     for batch in torch.split(ids, EVALUATION_BATCH):
-        output = model.elbo(as_pixels(images[batch].to(device)), beta=config.beta, generator=sampler)
-        sums += torch.stack((output.loss * len(batch), output.reconstruction.sum(), output.kl.sum()))
+        share = ranks.share(len(batch))
+        x = as_pixels(images[batch[share.rows]].to(device))  # (B, C, H, W)
+        with ranks.drawing(sampler, share):
+            output = model.elbo(x, beta=config.beta, generator=sampler)
+        sums += torch.stack((output.loss * len(x), output.reconstruction.sum(), output.kl.sum())) * share.part
+    ranks.total(sums)
     model.train(was_training)
     loss, reconstruction, kl = (sums / len(ids)).tolist()
     check_finite(step, loss, reconstruction, kl)
     return Metrics(step, epoch, split, loss, reconstruction, kl, time.perf_counter() - start)
 
 
-def check_fit(model: VAE, dataset: Dataset, config: TrainConfig) -> None:
-    """Refuse, in words, a batch or a model that does not fit the data.
+def check_fit(model: VAE, dataset: Dataset, config: TrainConfig, ranks: Ranks = ALONE) -> None:
+    """Refuse, in words, a batch or a model that does not fit the data or the number of processes.
 
     Raises
     ------
@@ -76,6 +83,10 @@ def check_fit(model: VAE, dataset: Dataset, config: TrainConfig) -> None:
         raise ValueError(
             f"batch_size={config.batch_size}: {dataset.name} has only {len(dataset.train)} training examples;"
             " take a batch of at most that"
+        )
+    if config.batch_size < ranks.size:
+        raise ValueError(
+            f"batch_size={config.batch_size}: it is shared by {ranks.size} processes; take a batch of at least that"
         )
     if not any(p.requires_grad for p in model.parameters()):
         raise ValueError("the model has no parameters to train: at least one must have requires_grad=True")

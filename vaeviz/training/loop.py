@@ -2,6 +2,7 @@
 
 import math
 import time
+import zlib
 from collections.abc import Callable, Iterator
 
 import torch
@@ -11,14 +12,16 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from vaeviz.data import Dataset
 from vaeviz.models import VAE, seed_dropout
 from vaeviz.training.config import TrainConfig
-from vaeviz.training.device import resolve_device
 from vaeviz.training.evaluation import as_pixels, check_finite, check_fit, evaluate, zero_sums
 from vaeviz.training.events import Metrics, Progress, Snapshot, kept_steps
+from vaeviz.training.fingerprint import Fingerprint, splits_of
+from vaeviz.training.parallel import ALONE, LostRankError, Ranks, Share
 from vaeviz.training.snapshots import SnapshotTaker
 from vaeviz.training.state import ADAM, MOMENTS, SAMPLER, SHUFFLER, SUMS, TrainState, weight_tensors
 
 Take = Callable[[VAE, int, float], Snapshot]
 Wants = Callable[[int], bool]
+Ends = Callable[[], bool]
 
 
 def train(
@@ -29,6 +32,8 @@ def train(
     take: Take | None = None,
     wants_snapshot: Wants | None = None,
     resume: TrainState | None = None,
+    ranks: Ranks = ALONE,
+    ends: Ends | None = None,
 ) -> Iterator[Metrics | Snapshot | Progress]:
     """Train the model in place; yield as it goes.
 
@@ -48,24 +53,34 @@ def train(
         Asked after each step whether to take a snapshot of it beside the kept ones (`kept_steps`).
     resume : TrainState, optional
         Go on from there, with its weights: on the CPU equal to the bit to a training that was never interrupted.
+    ranks : Ranks, optional
+        The processes that train together (`join_ranks`): each does its share of every batch, and all of them yield the
+        same rows, which agree with those of one process to rounding. What a model draws from another generator than the
+        one it is given, such as ``nn.Dropout``, each draws for itself, and batch norm sees a share.
+    ends : callable, optional
+        Asked after each step whether to end; a snapshot is taken then. If one rank's wishes to, all end after the same
+        step.
 
     Yields
     ------
     Metrics
         Validation before the first step and after each epoch; training every `config.log_every` steps.
     Snapshot
-        At the kept steps, at those wanted, and at the last.
+        At the kept steps, at those wanted, and at the last, be it the configured one or that of a wish to end.
     Progress
         After each step, and after all else that this step yields.
 
     Raises
     ------
     ValueError
-        If the batch is larger than the training split, the model does not fit the data, or there is no such device.
+        If the batch is larger than the training split, the model does not fit the data, there is no such device, or
+        the ranks were started in different ways.
     TrainingDivergedError
         If the loss or a weight is no longer finite.
+    LostRankError
+        If another rank is gone.
     """
-    yield from Trainer(model, dataset, config, resume).events(take, wants_snapshot)
+    yield from Trainer(model, dataset, config, resume, ranks).events(take, wants_snapshot, ends)
 
 
 class Trainer:
@@ -73,13 +88,21 @@ class Trainer:
 
     Parameters
     ----------
-    model, dataset, config, resume
+    model, dataset, config, resume, ranks
         As for `train`.
     """
 
-    def __init__(self, model: VAE, dataset: Dataset, config: TrainConfig, resume: TrainState | None = None) -> None:
-        self._device = device = resolve_device(config.device)
-        check_fit(model, dataset, config)
+    def __init__(
+        self,
+        model: VAE,
+        dataset: Dataset,
+        config: TrainConfig,
+        resume: TrainState | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        self._ranks = ranks
+        self._device = device = ranks.device(config.device)
+        check_fit(model, dataset, config, ranks)
         self._model, self._dataset, self._config = model.to(device), dataset, config
         self._images = dataset.images.to(device)
         self._shuffler = torch.Generator().manual_seed(config.seed)
@@ -94,27 +117,41 @@ class Trainer:
         self._start = time.perf_counter()
         if resume is not None:
             self._load(resume)
+        if ranks.size > 1:
+            self._begin_together()
+
+    @property
+    def progress(self) -> Progress:
+        """How far it has come."""
+        return Progress(self._step, epochs_done(self._step, self._per_epoch), self._examples)
 
     def events(
-        self, take: Take | None = None, wants_snapshot: Wants | None = None
+        self, take: Take | None = None, wants_snapshot: Wants | None = None, ends: Ends | None = None
     ) -> Iterator[Metrics | Snapshot | Progress]:
         """Train to the end; yield as `train` does."""
-        model, dataset, config, device = self._model, self._dataset, self._config, self._device
+        model, dataset, config, device, ranks = self._model, self._dataset, self._config, self._device, self._ranks
         take = take or SnapshotTaker(model, dataset, config).take
         images, sums, total = self._images, self._sums, self._total
         parameters = [p for p in model.parameters() if p.requires_grad]
         kept = kept_steps()
         next_kept = next(step for step in kept if step > self._step)
         if self._step == 0 and len(dataset.validation):
-            yield evaluate(model, dataset, "validation", config, step=0, images=images)
+            yield evaluate(model, dataset, "validation", config, step=0, images=images, ranks=ranks)
         model.train()
         while self._step < total:
             for batch in self._rest_of_epoch():
-                x = as_pixels(images.index_select(0, batch))  # (B, C, H, W); quicker than images[batch]
-                with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+                share = self._share(len(batch))
+                x = as_pixels(images.index_select(0, batch[share.rows]))  # (B, C, H, W); quicker than images[batch]
+                with (
+                    torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"),
+                    ranks.drawing(self._sampler, share),
+                ):
                     output = model.elbo(x, beta=config.beta, generator=self._sampler)
                 self._optimizer.zero_grad(set_to_none=True)
                 output.loss.backward()  # type: ignore[no-untyped-call]
+                with torch.no_grad():
+                    batch_sums = torch.stack((output.loss * len(x), output.reconstruction.sum(), output.kl.sum()))
+                    self._combine(share, [p.grad for p in parameters if p.grad is not None], batch_sums)
                 if config.clip is not None:
                     nn.utils.clip_grad_value_(parameters, config.clip, foreach=device.type == "cuda")
                 self._optimizer.step()
@@ -123,9 +160,7 @@ class Trainer:
                 self._step += 1
                 self._since += len(batch)
                 self._examples += len(batch)
-                with torch.no_grad():
-                    reconstruction, kl = output.reconstruction.sum(), output.kl.sum()
-                    sums += torch.stack((output.loss * len(batch), reconstruction, kl))
+                sums += batch_sums
                 step, now = self._step, epochs_done(self._step, self._per_epoch)
                 last = step == total
 
@@ -136,18 +171,24 @@ class Trainer:
                     sums.zero_()
                     self._since = 0
                 if (step % self._per_epoch == 0 or last) and len(dataset.validation):
-                    row = evaluate(model, dataset, "validation", config, step=step, epoch=now, images=images)
+                    row = evaluate(
+                        model, dataset, "validation", config, step=step, epoch=now, images=images, ranks=ranks
+                    )
                     yield row._replace(seconds=self._seconds())
+                last = last or ranks.agree(step, ends is not None and ends())
                 if step == next_kept or last or (wants_snapshot is not None and wants_snapshot(step)):
                     yield take(model, step, now)
                 if step >= next_kept:
                     next_kept = next(kept)
-                yield Progress(step, now, self._examples)
+                yield self.progress
                 if last:
                     return
 
     def state(self) -> TrainState:
-        """Return a copy of the state, on the CPU; to be asked only when a `Progress` was the last that came.
+        """Return a copy of the state, on the CPU.
+
+        To be asked only when a `Progress` was the last that came, or after a `LostRankError`: it is that of the last
+        step that was done as a whole.
 
         Raises
         ------
@@ -193,6 +234,35 @@ class Trainer:
         if self._scheduler is not None:  # its rate follows from the step
             self._scheduler.load_state_dict({"last_epoch": state.step - 1, "_step_count": state.step + 1})
             self._scheduler.step()
+
+    def _begin_together(self) -> None:
+        """See that the ranks train the same, from the same weights."""
+        splits = torch.cat(list(splits_of(self._dataset).values()))
+        told = {
+            "model": self._model.describe(),
+            "data": f"{len(self._dataset)} images of checksum {Fingerprint.of(self._dataset).blake2b}",
+            "splits": f"checksum {zlib.crc32(splits.numpy().tobytes()):08x}",
+            "step": self._step,
+        }
+        self._ranks.begin(
+            self._model.state_dict().values(), self._config.as_dict() | {"device": self._device.type} | told
+        )
+
+    def _share(self, count: int) -> Share:
+        """Return this rank's share of the batch of a step that now begins."""
+        if self._ranks.size > 1:
+            self._step_began = self._sampler.get_state()
+        return self._ranks.share(count)
+
+    def _combine(self, share: Share, gradients: list[Tensor], sums: Tensor) -> None:
+        """Make gradients and sums those of the whole batch."""
+        try:
+            self._ranks.combine(share, gradients, sums)
+        except LostRankError:  # this step is not done: what it drew is still to be drawn
+            self._sampler.set_state(self._step_began)
+            if self._step % self._per_epoch == 0:
+                self._shuffler.set_state(self._epoch_began)
+            raise
 
     def _rest_of_epoch(self) -> tuple[Tensor, ...]:
         """Shuffle the training split; return the batches that are still to come in this epoch."""

@@ -15,7 +15,6 @@ from vaeviz.data import Dataset
 from vaeviz.models import VAE
 from vaeviz.training.checkpoint import Architecture, Checkpoint
 from vaeviz.training.config import TrainConfig
-from vaeviz.training.device import resolve_device
 from vaeviz.training.evaluation import check_fit
 from vaeviz.training.events import Metrics, Progress, Snapshot, Status, kept_steps
 from vaeviz.training.fingerprint import Fingerprint, splits_of
@@ -24,6 +23,7 @@ from vaeviz.training.history import MetricsLog, SnapshotStore
 from vaeviz.training.live import LiveFolder
 from vaeviz.training.loop import Trainer
 from vaeviz.training.pace import SaveClock, SnapshotBudget, Speed
+from vaeviz.training.parallel import ALONE, LostRankError, Ranks
 from vaeviz.training.saved import SavedRun, load_run
 from vaeviz.training.snapshots import SnapshotTaker
 from vaeviz.training.state import TrainState
@@ -83,6 +83,10 @@ class TrainingRun:
     niceness : int
         How far the training thread gives way to what else wants its cores, from 0 to 19 (Linux; without effect
         elsewhere). It takes all that is left, and a page on the same cores stays quick under the hand.
+    ranks : Ranks, optional
+        The processes that train together, each with a run of its own (`vaeviz.training.join_ranks`). Rank 0 alone
+        writes the folder. A stop on one of them stops all after the same step; if one is lost, rank 0 saves the last
+        step that was done as a whole, where it can, and the others fail.
 
     Raises
     ------
@@ -113,6 +117,7 @@ class TrainingRun:
         save_every: float = 120.0,
         live: bool = False,
         niceness: int = NICENESS,
+        ranks: Ranks = ALONE,
     ) -> None:
         if niceness not in range(20):
             raise ValueError(f"niceness={niceness!r}: must be a whole number from 0 to 19")
@@ -120,15 +125,16 @@ class TrainingRun:
         self.model = model
         self.dataset = dataset
         self.config = config or TrainConfig()
-        self.device = resolve_device(self.config.device)
-        check_fit(model, dataset, self.config)
+        self.ranks = ranks
+        self.device = ranks.device(self.config.device)
+        check_fit(model, dataset, self.config, ranks)
         self.total_steps = self.config.total_steps(len(dataset.train))
-        self.folder = None if folder is None else _absolute(folder)
+        self.folder = _absolute(folder) if folder is not None and ranks.first else None
         if self.folder is not None and RunFolder(self.folder).holds_run:
             raise ValueError(f"folder={str(folder)!r} holds a run: resume_run carries it on, or choose another folder")
-        if live and self.folder is None:
+        if live and folder is None:
             raise ValueError("live=True: a run that is followed needs a folder=")
-        self._is_live = live
+        self._is_live = live and ranks.first
         self._niceness = niceness
         self._live: LiveFolder | None = None
         self._save_clock = SaveClock(save_every)
@@ -326,13 +332,20 @@ class TrainingRun:
         self._budget.begin()
         self._speed.begin(self._progress.examples)
         self._save_clock.begin()
-        self._trainer = Trainer(self.model, self.dataset, self.config, self._state)
+        self._trainer = Trainer(self.model, self.dataset, self.config, self._state, self.ranks)
         if self._is_live:
             self._begin_live()
-        ended = self._go_on(self._trainer)
+        try:
+            ended = self._go_on(self._trainer)
+        except LostRankError:
+            self._progress = self._trainer.progress
+            if self.step:  # before the first step there is nothing that was not there
+                self._save_regularly(self._trainer.state(), "stopped")
+            raise
         with self._changed:
             self._state, self._trainer = self._trainer.state(), None
         self._save_regularly(self._state, "finished" if ended else "stopped")
+        self.ranks.end()
         return ended
 
     def _begin_live(self) -> None:
@@ -351,7 +364,7 @@ class TrainingRun:
     def _go_on(self, trainer: Trainer) -> bool:
         kept = kept_steps()
         next_kept = next(kept)
-        for event in trainer.events(self._take, self._wants):
+        for event in trainer.events(self._take, self._wants, self._ends):
             match event:
                 case Metrics():
                     with self._changed:
@@ -373,8 +386,11 @@ class TrainingRun:
                     if self.folder is not None and self._save_clock.due():
                         self._save_regularly(trainer.state(), "running")
                     if self._wish != "run" and not self._obey():
-                        return False
-        return True
+                        break
+        if self.step == self.total_steps:
+            return True
+        self._add(self.snapshot(), keep=True)
+        return False
 
     def _add(self, snapshot: Snapshot, *, keep: bool) -> None:
         with self._changed:
@@ -394,7 +410,10 @@ class TrainingRun:
         return snapshot
 
     def _wants(self, step: int) -> bool:
-        return self._wish != "run" or self._budget.due()
+        return self._wish == "pause" or (self.ranks.first and self._budget.due())
+
+    def _ends(self) -> bool:
+        return self._wish == "stop"
 
     def _obey(self) -> bool:
         """Halt while a pause is wished for; return whether to go on."""
@@ -408,10 +427,9 @@ class TrainingRun:
                 self._changed.wait_for(lambda: self._wish != "pause")
                 self._budget.skip(time.perf_counter() - halted)
                 self._speed.begin(self._progress.examples)
-            if self._wish == "stop":
-                self._add(newest, keep=True)
+            if self._wish == "stop" and self.ranks.size == 1:
                 return False
-            self._set_status("running")
+            self._set_status("running")  # several ranks stop when all of them know
             return True
 
     def _ask(
@@ -525,7 +543,7 @@ class TrainingRun:
     def _take_up(self, saved: SavedRun, folder: Path) -> None:
         """Be the run that was saved."""
         checkpoint = saved.checkpoint
-        self.id, self.folder = saved.id, folder
+        self.id, self.folder = saved.id, folder if self.ranks.first else None
         self._state, self._fingerprint = checkpoint.state, checkpoint.dataset
         self._folders[folder] = saved.run_folder
         self._saved_at = saved.step
@@ -564,6 +582,7 @@ def resume_run(
     save_every: float = 120.0,
     live: bool = False,
     niceness: int = NICENESS,
+    ranks: Ranks = ALONE,
 ) -> TrainingRun:
     """Make a run that `start` carries on from its last save to its end, saving into the same folder.
 
@@ -581,9 +600,8 @@ def resume_run(
         Go on there; by default as configured. Another kind of device goes on with other random numbers.
     save_every : float
         Seconds from one save to the next.
-    live : bool
-    niceness : int
-        As for `TrainingRun`.
+    live, niceness, ranks
+        As for `TrainingRun`; each rank reads the folder.
 
     Raises
     ------
@@ -605,9 +623,9 @@ def resume_run(
     total = config.total_steps(len(saved.dataset.train))
     if saved.step >= total:
         raise ValueError(f"{saved.folder} has ended, at step {saved.step:,} of {total:,}: go on with more epochs=")
-    run = TrainingRun(saved.model, saved.dataset, config, save_every=save_every, niceness=niceness)
+    run = TrainingRun(saved.model, saved.dataset, config, save_every=save_every, niceness=niceness, ranks=ranks)
     run._take_up(saved, saved.folder)
-    run._is_live = live
+    run._is_live = live and ranks.first
     return run
 
 
