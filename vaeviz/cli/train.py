@@ -43,7 +43,8 @@ def train_in_terminal(options: argparse.Namespace) -> int:
         except (ValueError, OSError, RuntimeError):
             if ranks.first:
                 raise
-            return 1  # rank 0 says why
+            ranks.end()  # which is when rank 0 is gone, having said why: a launcher ends the others when one is gone
+            return 1
         return _tell(run, options) if ranks.first else _help(run)
 
 

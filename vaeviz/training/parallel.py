@@ -1,6 +1,7 @@
 """Several processes that train one model together, each on its share of every batch, as torchrun starts them."""
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
@@ -237,8 +238,6 @@ class _Group(Ranks):
         told = self._told(None if error is None else str(error))
         if not any(told):
             return
-        if not self.first:
-            self.end()  # rank 0 does not come: this returns when it is gone, to tell why
         if error is not None:
             raise error
         rank, why = next((rank, each) for rank, each in enumerate(told) if each)
@@ -254,7 +253,7 @@ class _Group(Ranks):
         try:
             message()
         except RuntimeError as error:
-            why = str(error).strip().partition("\n")[0][:200]
+            why = re.sub(r"^\[.*?\] ", "", str(error)).partition(". ")[0]  # without the source file's name
             raise LostRankError(f"another process of this training is gone ({why})") from error
 
 
