@@ -22,6 +22,13 @@ Train a VAE in this terminal and save it in a folder, every two minutes, on Ctrl
   python -m vaeviz train --out runs/a --resume                        go on from the last save
 
 Look at it meanwhile, from another terminal: python -m vaeviz explore runs/a
+
+In several processes, on one machine or more (a GPU for each, or the CPU), as torchrun starts them:
+
+  torchrun --nproc-per-node 2 -m vaeviz train --out runs/a
+
+Each does its share of every batch: the losses are those of one process, to rounding. The first process writes the
+folder, which all of them must see for --resume.
 """
 
 EXPLORE = """\

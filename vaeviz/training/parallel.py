@@ -142,6 +142,9 @@ def join_ranks() -> Iterator[Ranks]:
     They find each other as `torch.distributed` does, by the variables that torchrun sets (``RANK``, ``WORLD_SIZE``,
     ``LOCAL_RANK``, ``MASTER_ADDR``, …), on one machine or several. They talk by gloo, and between GPUs by nccl.
 
+    On the CPU, who waits for a process that is gone learns it at once. Between GPUs nccl may end the process instead,
+    or wait until the launcher ends it: then the last regular save is what is left.
+
     Raises
     ------
     ValueError, RuntimeError
