@@ -16,7 +16,7 @@ def main() -> None:
         folder.mkdir()
         with jupyterlab(folder, Path(place) / "lab.log") as address, chromium() as browser:
             page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
-            lab = Lab(page).open(address, ROOT / "notebooks" / "01_train_and_look.ipynb", folder)
+            lab = Lab(page, address, folder).open(ROOT / "notebooks" / "01_train_and_look.ipynb")
             lab.run_all()
             lab.wait_for_figures("latent", 2)
             lab.scroll_to("latent", 0)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Request
 
 from tests.browser.driver import ROOT, wait_until
 
@@ -40,6 +40,10 @@ window.probe = {
     const view = Bokeh.index.find_one(figure)
     const box = view.canvas_view.el.getBoundingClientRect()
     return [box.left + view.frame.x_scale.compute(x), box.top + view.frame.y_scale.compute(y)]
+  },
+  box: (name) => {
+    const {left, top, width, height} = Bokeh.index.find_one(probe.figures(name)[0]).el.getBoundingClientRect()
+    return {left, top, width, height}
   },
   spot: (name, which) => {
     const models = Bokeh.documents.flatMap((d) => [...d.all_models])
@@ -75,17 +79,25 @@ def jupyterlab(folder: Path, log: Path) -> Iterator[str]:
 
 
 class Lab:
-    """A browser page on one notebook of a JupyterLab."""
+    """A browser page on one notebook of a JupyterLab that is served at an address, on a folder."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, address: str, folder: Path) -> None:
         self.page = page
+        self.address = address
+        self.folder = folder
         self.errors: list[str] = []
+        self.strangers: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", self._on_request)
 
-    def open(self, address: str, notebook: Path, folder: Path) -> "Lab":
+    def _on_request(self, request: Request) -> None:
+        if not re.match(r"(data|blob):|(http|ws)://localhost[:/]", request.url):
+            self.strangers.append(request.url)
+
+    def open(self, notebook: Path) -> "Lab":
         """Open a copy of a notebook."""
-        shutil.copy(notebook, folder / notebook.name)
-        self.page.goto(f"{address}/lab/tree/{notebook.name}?reset")
+        shutil.copy(notebook, self.folder / notebook.name)
+        self.page.goto(f"{self.address}/lab/tree/{notebook.name}?reset")
         self.page.locator(".jp-Notebook").wait_for(timeout=60e3)
         self.page.get_by_text("| Idle").wait_for(timeout=60e3)
         return self

@@ -1,12 +1,24 @@
-"""The first notebook in a real JupyterLab, as a person runs it."""
+"""Views in a real JupyterLab, as a person has them there."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from tests.browser.driver import ROOT, chromium, wait_until
 from tests.notebooks.lab import Lab, jupyterlab
+
+WIDGETS = """
+import ipywidgets, vaeviz as vz
+
+data = vz.load_dataset("digits")
+model = vz.DenseVAE(data.image_shape, hidden_sizes=(32,))
+run = vz.TrainingRun(model, data, vz.TrainConfig(epochs=100_000, device="cpu"))
+state = vz.ExplorerState(run)
+run.start()
+ipywidgets.HBox([vz.LatentView(state).ipywidget(width=500), vz.CursorView(state).ipywidget(width=300)])
+"""
 
 
 @pytest.fixture
@@ -15,13 +27,14 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     folder.mkdir()
     with jupyterlab(folder, tmp_path / "lab.log") as address, chromium() as browser:
         page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
-        lab = Lab(page).open(address, ROOT / "notebooks" / "01_train_and_look.ipynb", folder)
+        lab = Lab(page, address, folder)
         yield lab
         assert lab.errors == []
+        assert lab.strangers == [], "no network is needed"
 
 
 def test_all_cells_run_and_the_views_live_and_agree(lab: Lab):
-    lab.run_all()
+    lab.open(ROOT / "notebooks" / "01_train_and_look.ipynb").run_all()
     lab.wait_for_figures("latent", 2)
     lab.scroll_to("latent", 0)
 
@@ -40,3 +53,21 @@ def test_all_cells_run_and_the_views_live_and_agree(lab: Lab):
         lambda: lab.column("latent", 0, "examples", "horizontal") == lab.column("latent", 1, "examples", "horizontal"),
         "both cells show the same step",
     )
+
+
+def test_views_stand_beside_each_other_as_ipywidgets_and_live(lab: Lab, tmp_path: Path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(WIDGETS)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, tmp_path / "widgets.ipynb")
+    lab.open(tmp_path / "widgets.ipynb").run_all()
+    lab.wait_for_figures("latent")
+    lab.wait_for_figures("cursor")
+    points = lab.column("latent", 0, "examples", "horizontal")
+    wait_until(lambda: lab.column("latent", 0, "examples", "horizontal") != points, "the scatter moves")
+    latent, cursor = (lab.page.evaluate("(n) => probe.box(n)", name) for name in ("latent", "cursor"))
+    assert latent["width"] == pytest.approx(500, abs=40)
+    assert latent["height"] > 250
+    assert cursor["left"] >= latent["left"] + latent["width"]
+    image = lab.pixels("cursor", 0, "decoded")
+    lab.hover("latent", 0, 1.0, 0.5)
+    wait_until(lambda: lab.pixels("cursor", 0, "decoded") != image, "the decoded image follows the mouse")

@@ -4,12 +4,10 @@ import asyncio
 import copy
 import html
 
-import panel as pn
-
 from vaeviz.models import VAE, model_graph
 from vaeviz.training import Run
 from vaeviz.views.graph import GRAPH_CSS, graph_markup
-from vaeviz.views.view import View
+from vaeviz.views.view import Markup, View
 
 BODY_CSS = ":host { overflow-x: auto; overflow-y: hidden; min-height: 0; scrollbar-width: thin; }"
 
@@ -30,7 +28,7 @@ class ModelView(View):
         super().__init__(state, **params)
         self._drawn: Run | None = None
         self._task: asyncio.Task | None = None
-        self._graph = pn.pane.HTML(
+        self._graph = Markup(
             "", stylesheets=[GRAPH_CSS, BODY_CSS], sizing_mode="stretch_both", margin=0, css_classes=["vv-model"]
         )
         self._layout = self._card(self._graph)

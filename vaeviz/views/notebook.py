@@ -131,8 +131,8 @@ class Cell(pn.Column):
     def __init__(self, layout: pn.viewable.Viewable, state: Any, height: int, **params) -> None:
         self._greeting = Greeting(width=1, height=1, margin=0)
         super().__init__(
-            self._greeting, margin=0, height=height, sizing_mode="stretch_width", design=Native,
-            stylesheets=[PAPER_CSS], **params,
+            self._greeting, height=height, design=Native, stylesheets=[PAPER_CSS],
+            **{"margin": 0, "sizing_mode": "stretch_width", **params},
         )  # fmt: skip
         self._greeting.param.watch(self._fill, "seen")
         self._layout = layout
@@ -156,7 +156,8 @@ class Cell(pn.Column):
             if not self._greeting.widgets:
                 self._greeting.param.update(icons=widgets_icons(), widgets=widgets_code())
             return
-        self._changes.forget()
+        if self._changes is not None:
+            self._changes.forget()
         self._greeting.heard = True
         with pn.config.set(respect_explicit_sizing=True):
             self.append(self._layout)
@@ -190,6 +191,22 @@ class Cell(pn.Column):
             if self._greeting.heard:
                 changes.send()
             await asyncio.sleep(PUSH_SECONDS)
+        self._state.unwatch_run(self)
+
+
+class WidgetCell(Cell):
+    """A view's layout inside of an ipywidget, which sends all changes of its document by itself."""
+
+    def get_root(self, doc: Document | None = None, comm: Any = None, preprocess: bool = True) -> Model:
+        """Return a root that is empty until the page says that it has drawn it."""
+        self._greeting.heard = False
+        self.objects = [self._greeting]
+        root = super().get_root(doc, comm, preprocess)
+        lighten(root)
+        return root
+
+    def _cleanup(self, root: Model | None = None) -> None:
+        super()._cleanup(root)
         self._state.unwatch_run(self)
 
 

@@ -5,10 +5,10 @@ import holoviews.plotting.bokeh
 import panel as pn
 import panel_material_ui as pmui
 import param
-from bokeh.models import Plot
+from bokeh.models import Model, Plot
 
 from vaeviz.training import Run
-from vaeviz.views.notebook import Cell, in_notebook, load_into_notebook, stand_in_cell
+from vaeviz.views.notebook import Cell, WidgetCell, in_notebook, load_into_notebook, stand_in_cell
 from vaeviz.views.state import ExplorerState
 
 hv.Store.set_current_backend("bokeh")
@@ -78,9 +78,16 @@ def one_line(height: int) -> str:
 """
 
 
-def text(markup: str = "", css: str = TITLE_CSS, **params) -> pn.pane.HTML:
+class Markup(pn.pane.HTML):
+    """A pane whose markup changes, and nothing else of it: a notebook's page would be sent to a CDN for the rest."""
+
+    def _update(self, ref: str, model: Model) -> None:
+        model.text = self._get_properties(model.document)["text"]
+
+
+def text(markup: str = "", css: str = TITLE_CSS, **params) -> Markup:
     """Return a pane for a line of text of our own making."""
-    return pn.pane.HTML(f"<div>{markup}</div>", stylesheets=[css], margin=0, **params)
+    return Markup(f"<div>{markup}</div>", stylesheets=[css], margin=0, **params)
 
 
 class View(pn.viewable.Viewer):
@@ -125,6 +132,19 @@ class View(pn.viewable.Viewer):
         cell = Cell(self._layout, self.state, self.cell_height)
         stand_in_cell(cell)
         return cell._repr_mimebundle_(include, exclude)
+
+    def ipywidget(self, **params):
+        """Return itself as an ipywidget, to stand beside others in an ``ipywidgets.HBox`` and its kind.
+
+        Parameters
+        ----------
+        **params
+            Of its place: ``width`` and ``height`` in pixels; by default all the width there is, and the height that it
+            has in a cell.
+        """
+        load_into_notebook()
+        place = {"height": self.cell_height, "sizing_mode": "fixed" if "width" in params else "stretch_width", **params}
+        return pn.ipywidget(WidgetCell(self._layout, self.state, **place))
 
 
 def dress(figure: Plot, name: str, **params) -> None:
