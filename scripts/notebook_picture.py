@@ -7,14 +7,14 @@ import tempfile
 from pathlib import Path
 
 from tests.browser.driver import ROOT, chromium
-from tests.notebooks.lab import Lab, jupyterlab
+from tests.notebooks.lab import Lab, jupyter
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "notebooks"
         folder.mkdir()
-        with jupyterlab(folder, Path(place) / "lab.log") as address, chromium() as browser:
+        with jupyter(folder, Path(place) / "lab.log") as address, chromium() as browser:
             page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
             lab = Lab(page, address, folder).open(ROOT / "notebooks" / "01_train_and_look.ipynb")
             lab.run_all()

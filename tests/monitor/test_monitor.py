@@ -323,3 +323,24 @@ def test_the_drawing_of_a_watched_model_counts_in_each_part_what_ran_there(monit
     assert [layer.name for layer in graph.decoder.layers] == ["fc3", "fc4"]
     assert graph.encoder.parameters == 24 * 9 + 9 + 2 * (9 * 3 + 3)
     assert graph.parameters == sum(p.numel() for p in model.parameters())
+
+
+def test_functions_that_want_another_device_than_their_copies_are_on_are_refused_in_words(data: vz.Dataset):
+    model = Flat()
+    with pytest.raises(ValueError, match="encode can't take images of shape"):
+        vz.watch(encode=lambda x: model.encode(x.to("meta")), decode=model.decode, data=data)
+
+
+def test_a_model_without_weights_on_a_device_is_refused_in_words(data: vz.Dataset):
+    with pytest.raises(ValueError, match="the model can't be copied, so its weights can't be kept"):
+        vz.watch(Flat().to("meta"), data)
+
+
+@pytest.mark.gpu
+def test_a_model_on_a_gpu_is_watched_on_the_cpu_and_stays_where_it_is(data: vz.Dataset):
+    model = Flat().cuda()
+    monitor = vz.watch(model, data)
+    monitor.log(1, loss=torch.ones((), device="cuda"))
+    assert monitor.snapshot().mu.shape == (60, 3)
+    assert {p.device.type for p in model.parameters()} == {"cuda"}
+    assert {value.device.type for value in monitor.snapshot().weights.values()} == {"cpu"}

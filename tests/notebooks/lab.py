@@ -1,4 +1,4 @@
-"""A real JupyterLab, driven in a real Chromium: for the tests and the pictures."""
+"""A real JupyterLab or Notebook 7, driven in a real Chromium: for the tests and the pictures."""
 
 import os
 import re
@@ -54,32 +54,36 @@ window.probe = {
 """
 
 
+PLACES = {"jupyterlab": "lab/tree", "notebook": "notebooks"}
+"""Where each of the two front ends opens a notebook."""
+
+
 @contextmanager
-def jupyterlab(folder: Path, log: Path) -> Iterator[str]:
-    """Serve a JupyterLab on a folder, and yield its address."""
+def jupyter(folder: Path, log: Path, front_end: str = "jupyterlab") -> Iterator[str]:
+    """Serve a front end on a folder, and yield the address under which it opens a notebook."""
     settings = folder / ".jupyter"
     environment = {"JUPYTER_CONFIG_DIR": str(settings), "IPYTHONDIR": str(settings), "JUPYTER_DATA_DIR": str(settings)}
     words = [f"--{name}={value}" for name, value in OPTIONS.items()]
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *words, f"--ServerApp.root_dir={folder}"], cwd=folder,
+            [sys.executable, "-m", front_end, *words, f"--ServerApp.root_dir={folder}"], cwd=folder,
             stdout=out, stderr=subprocess.STDOUT, env=os.environ | environment | {"PYTHONPATH": str(ROOT)},
         )  # fmt: skip
     try:
         found = wait_until(
             lambda: re.search(r"http://(?:localhost|127\.0\.0\.1):\d+", log.read_text()) or process.poll() is not None,
-            "JupyterLab is served",
+            f"{front_end} is served",
         )
         if not isinstance(found, re.Match):
             raise RuntimeError(log.read_text())
-        yield found[0].replace("127.0.0.1", "localhost")
+        yield f"{found[0].replace('127.0.0.1', 'localhost')}/{PLACES[front_end]}"
     finally:
         process.terminate()
         process.wait(timeout=30)
 
 
 class Lab:
-    """A browser page on one notebook of a JupyterLab that is served at an address, on a folder."""
+    """A browser page on one notebook of a front end that is served at an address, on a folder."""
 
     def __init__(self, page: Page, address: str, folder: Path) -> None:
         self.page = page
@@ -97,9 +101,9 @@ class Lab:
     def open(self, notebook: Path) -> "Lab":
         """Open a copy of a notebook."""
         shutil.copy(notebook, self.folder / notebook.name)
-        self.page.goto(f"{self.address}/lab/tree/{notebook.name}?reset")
+        self.page.goto(f"{self.address}/{notebook.name}?reset")
         self.page.locator(".jp-Notebook").wait_for(timeout=60e3)
-        self.page.get_by_text("| Idle").wait_for(timeout=60e3)
+        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60e3)
         return self
 
     def run_all(self) -> None:

@@ -1,4 +1,4 @@
-"""Views in a real JupyterLab, as a person has them there."""
+"""Views in a real JupyterLab and a real Notebook 7, as a person has them there."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from tests.browser.driver import ROOT, chromium, wait_until
-from tests.notebooks.lab import Lab, jupyterlab
+from tests.notebooks.lab import Lab, jupyter
 
 WIDGETS = """
 import ipywidgets, vaeviz as vz
@@ -20,19 +20,24 @@ run.start()
 ipywidgets.HBox([vz.LatentView(state).ipywidget(width=500), vz.CursorView(state).ipywidget(width=300)])
 """
 
+NOTEBOOKS_OWN = "Cannot read properties of undefined (reading 'schema')"
+"""Notebook 7.6 says this of its settings whenever it opens a notebook, also one with no view in it."""
+
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+def lab(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    front_end = getattr(request, "param", "jupyterlab")
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    with jupyterlab(folder, tmp_path / "lab.log") as address, chromium() as browser:
+    with jupyter(folder, tmp_path / "lab.log", front_end) as address, chromium() as browser:
         page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
         lab = Lab(page, address, folder)
         yield lab
-        assert lab.errors == []
+        assert [error for error in lab.errors if error != NOTEBOOKS_OWN] == []
         assert lab.strangers == [], "no network is needed"
 
 
+@pytest.mark.parametrize("lab", ["jupyterlab", "notebook"], indirect=True)
 def test_all_cells_run_and_the_views_live_and_agree(lab: Lab):
     lab.open(ROOT / "notebooks" / "01_train_and_look.ipynb").run_all()
     lab.wait_for_figures("latent", 2)
