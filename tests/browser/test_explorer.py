@@ -210,3 +210,13 @@ def test_a_failure_in_training_is_shown_and_the_last_snapshot_stays_explorable(w
     window.fill("Learning rate", "0.001")
     window.click("Reset")
     window.until_status("ready")
+
+
+def test_a_card_fills_the_screen_and_comes_back(window: Window):
+    card = window.page.locator(".vv-card").first
+    larger = card.get_by_role("button", name="Full screen")
+    larger.click()
+    window.page.wait_for_function("document.fullscreenElement !== null")
+    assert card.evaluate("(element) => element === element.getRootNode().fullscreenElement")
+    larger.click()
+    window.page.wait_for_function("document.fullscreenElement === null")

@@ -11,11 +11,16 @@ import torch
 from vaeviz.data import DATASET_NAMES, Dataset, load_dataset
 from vaeviz.models import ConvVAE, DenseVAE
 from vaeviz.training import Run, TrainConfig, TrainingRun, load_pretrained, load_run, resume_run
+from vaeviz.training.folder import RunFolder
 from vaeviz.training.pretrained import PRETRAINED_NAMES
-from vaeviz.views.folders import find_saved, new_folder
+from vaeviz.views.folders import find_saved, new_folder, runs_dir
 
 MOST_ENDED = 8
 """Runs that have ended, or never began, that are kept for those who come back to their address."""
+
+MOST_SAVED = 2
+"""Of these, those whose end is saved among the app's runs: others are read again when somebody comes back to them. Each
+that is kept holds up to some 90 MB: its timeline, and what it needs to be resumed."""
 
 EPOCHS = 100
 """Of a new run, unless the drawer says otherwise."""
@@ -33,9 +38,18 @@ def register_run(run: Run) -> Run:
         _runs[run.id] = run
         _runs.move_to_end(run.id)
     resting = [run_id for run_id in _runs if not is_training(run_id)]
-    for run_id in resting[:-MOST_ENDED]:
+    saved = [run_id for run_id in resting if _is_found_again(_runs[run_id])]
+    for run_id in {*resting[:-MOST_ENDED], *saved[:-MOST_SAVED]}:
         del _runs[run_id]
     return run
+
+
+def _is_found_again(run: Run) -> bool:
+    """Whether a run that has ended could be read again as it is, by its id."""
+    folder = getattr(run, "folder", None)
+    if folder is None or folder.parent != runs_dir() or run.dataset.source is None or not RunFolder(folder).holds_run:
+        return False
+    return not isinstance(run, TrainingRun) or (run.status != "failed" and run.saved_at_step == run.step)
 
 
 def find_run(run_id: str) -> Run | None:
