@@ -5,7 +5,7 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -194,6 +194,15 @@ class TrainingRun:
                 self._set_status("stopped")
         self._ask("stop", done=lambda: self._status not in ("running", "paused"), when=("running", "paused"))
         self.wait()
+
+    def _ask_to_stop(self) -> bool:
+        """Ask for the end, and do not wait for it; return whether there is one to wait for."""
+        with self._changed:
+            if self._status not in ("running", "paused"):
+                return False
+            self._wish = "stop"
+            self._changed.notify_all()
+            return True
 
     def wait(self, timeout: float | None = None) -> Status:
         """Wait until the training has ended, or so many seconds; return the status then."""
@@ -620,6 +629,17 @@ def _give_way(niceness: int) -> None:
         thread = threading.get_native_id()
         with suppress(OSError):  # a sandbox may forbid it: then the training is as important as all else
             os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + niceness))
+
+
+def stop_all(runs: Iterable[TrainingRun], timeout: float) -> None:
+    """Ask all runs to stop, and wait until they have ended, and so are saved, or at most so many seconds.
+
+    A step can't be cut short: of a run whose steps take longer than that, what was saved before is left.
+    """
+    deadline = time.monotonic() + timeout
+    asked = [run for run in runs if run._ask_to_stop()]
+    for run in asked:
+        run.wait(max(0.0, deadline - time.monotonic()))
 
 
 def _absolute(folder: str | os.PathLike[str]) -> Path:
