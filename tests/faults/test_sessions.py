@@ -48,7 +48,7 @@ def quiet(server: Server, documents: float) -> dict[str, float]:
 def test_fifty_sessions_twenty_at_once_leave_nothing_behind(server: Server):
     empty = server.ask("census")
     address = f"{server.address}?run={server.ask('train')}"
-    asyncio.run(all_at_once(address, 3))  # what the first ones load for all
+    asyncio.run(all_at_once(address, AT_ONCE))  # what the first ones load for all, and what malloc keeps of a crowd
     before = quiet(server, empty["documents"])
     for begun in range(0, SESSIONS, AT_ONCE):
         asyncio.run(all_at_once(address, min(AT_ONCE, SESSIONS - begun)))

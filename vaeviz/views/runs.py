@@ -27,6 +27,9 @@ that is kept holds up to some 90 MB: its timeline, and what it needs to be resum
 EPOCHS = 100
 """Of a new run, unless the drawer says otherwise."""
 
+MOST_TRAININGS = 4
+"""Trainings that may go on at once in this process, unless ``VAEVIZ_MAX_TRAININGS`` says otherwise."""
+
 SECONDS_TO_END = 4.0
 """What the trainings have, when the process ends, to come to the end of their steps and be saved."""
 
@@ -60,7 +63,7 @@ def _is_found_again(run: Run) -> bool:
 @atexit.register
 def _end() -> None:
     """Stop and save what trains when the process ends: the server was asked to, by Ctrl-C or SIGTERM."""
-    stop_all([run for run in _runs.values() if isinstance(run, TrainingRun)], SECONDS_TO_END)
+    stop_all([run for run in list(_runs.values()) if isinstance(run, TrainingRun)], SECONDS_TO_END)
 
 
 def find_run(run_id: str) -> Run | None:
@@ -76,9 +79,55 @@ def is_training(run_id: str | None) -> bool:
     return run_id in _runs and _runs[run_id].status in ("running", "paused")
 
 
+def most_trainings() -> int:
+    """Return how many trainings may go on at once.
+
+    Raises
+    ------
+    ValueError
+        If ``VAEVIZ_MAX_TRAININGS`` is no whole number of at least 1.
+    """
+    told = os.environ.get("VAEVIZ_MAX_TRAININGS", "").strip() or str(MOST_TRAININGS)
+    if not (told.isascii() and told.isdigit() and int(told)):
+        raise ValueError(f"VAEVIZ_MAX_TRAININGS={told[:40]!r}: must be a whole number of at least 1")
+    return int(told)
+
+
+def check_room(besides: Run | None = None) -> None:
+    """Refuse one more training when as many go on as may; paused ones count, for they hold their memory.
+
+    Parameters
+    ----------
+    besides : Run, optional
+        A run that will be stopped for it, and so does not count.
+
+    Raises
+    ------
+    ValueError
+    """
+    others = [run for run in list(_runs.values()) if run is not besides and is_training(run.id)]
+    if len(others) >= most_trainings():
+        raise ValueError(
+            f"{len(others)} trainings go on here already, of at most {most_trainings()}: stop one of them, or wait for"
+            " its end (VAEVIZ_MAX_TRAININGS sets the limit)"
+        )
+
+
+def begin(run: TrainingRun) -> None:
+    """Start a run, if there is room for one more training.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the run is still ready then.
+    """
+    check_room()
+    run.start()
+
+
 def folders_in_use() -> set[Path]:
     """Return the folders of all runs of this process."""
-    return {run.folder for run in _runs.values() if getattr(run, "folder", None) is not None}
+    return {run.folder for run in list(_runs.values()) if getattr(run, "folder", None) is not None}
 
 
 # Runs that are made, and runs that were saved
@@ -134,7 +183,7 @@ def open_folder(folder: str | os.PathLike[str]) -> Run:
         As `load_run` does.
     """
     there = Path(folder).expanduser().absolute()
-    for run in _runs.values():
+    for run in list(_runs.values()):
         if getattr(run, "folder", None) == there and is_training(run.id):
             return run
     return _embedded(load_run(there))
