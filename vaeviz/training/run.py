@@ -16,13 +16,14 @@ from vaeviz.models import VAE
 from vaeviz.training.checkpoint import Architecture, Checkpoint
 from vaeviz.training.config import TrainConfig
 from vaeviz.training.device import resolve_device
-from vaeviz.training.evaluation import check_fit
+from vaeviz.training.evaluation import TrainingDivergedError, check_fit
 from vaeviz.training.events import Metrics, Progress, Snapshot, Status, kept_steps
 from vaeviz.training.fingerprint import Fingerprint, splits_of
 from vaeviz.training.folder import RunFolder
 from vaeviz.training.history import MetricsLog, SnapshotStore
 from vaeviz.training.live import LiveFolder
 from vaeviz.training.loop import Trainer
+from vaeviz.training.memory import is_out_of_memory
 from vaeviz.training.pace import SaveClock, SnapshotBudget, Speed
 from vaeviz.training.saved import SavedRun, load_run
 from vaeviz.training.snapshots import SnapshotTaker
@@ -244,7 +245,13 @@ class TrainingRun:
     @property
     def error(self) -> str | None:
         """Why it failed, in a sentence; None unless it did."""
-        return None if self._exception is None else f"{type(self._exception).__name__}: {self._exception}"
+        error = self._exception
+        if error is not None and is_out_of_memory(error):
+            return (
+                f"out of memory after step {self.step:,}: a batch of {self.config.batch_size:,} examples takes more"
+                " than there is; try a smaller batch_size, or a smaller model"
+            )
+        return None if error is None else f"{type(error).__name__}: {error}"
 
     @property
     def exception(self) -> BaseException | None:
@@ -323,6 +330,8 @@ class TrainingRun:
             ended = self._train()
         except BaseException as error:  # whatever ended it is shown; nobody may wait forever for a thread that is gone
             with self._changed:
+                if isinstance(error, TrainingDivergedError):  # weights that are not numbers are of no use to anybody
+                    self.model.load_state_dict(self.snapshot().weights)
                 self._exception = error
                 self._trainer = self._state = None
                 self._set_status("failed")

@@ -1,0 +1,44 @@
+"""A training that is killed, with SIGKILL, within a save."""
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.faults.killed import CONFIG, MOST, model
+from tests.training.saves import ended, same_training
+from vaeviz import TrainingRun, load_dataset
+from vaeviz.training import load_run, resume_run
+
+KILLS = int(os.environ.get("VAEVIZ_TEST_KILLS", "8"))
+"""`make soak` tries 50."""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.timeout(900)
+def test_wherever_a_save_is_killed_the_folder_opens_and_resumes_equal_to_the_bit(tmp_path: Path):
+    # The first save has some 15 moments; before its end there is nothing to open.
+    moments = sorted(random.Random(KILLS).sample(range(20, MOST), KILLS))
+    folders = [tmp_path / str(moment) for moment in moments]
+    told = subprocess.run(
+        [sys.executable, "-m", "tests.faults.killed", *map(str, folders)], check=True, capture_output=True, text=True
+    ).stdout  # fmt: skip
+    assert told.split() == [word for moment in moments for word in (str(moment), "killed")]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    data = load_dataset("digits")
+    whole = ended(TrainingRun(model(), data, CONFIG))
+    for folder in folders:
+        surely_saved = int(folder.with_suffix(".saved").read_text())
+        saved = load_run(folder)
+        assert saved.step >= surely_saved > 0
+        assert saved.step < saved.total_steps
+        same_training(ended(resume_run(folder)), whole)
+        same_training(load_run(folder), whole)
+        unfinished = [path.name for path in folder.rglob("*") if path.name.endswith(".unfinished")]
+        assert unfinished == []
+    torch.set_num_threads(threads)
