@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.browser.driver import Window
 
@@ -172,6 +174,27 @@ def test_a_missing_path_is_told_in_one_sentence(window: Window):
     window.page.locator(".MuiAlert-message", has_text="<img src=x onerror=window.hacked=1>").wait_for()
     assert window.page.evaluate("window.hacked") is None  # words stay words
     assert window.status().startswith("ready")
+
+
+def test_names_of_files_and_classes_stay_words_wherever_they_are_shown(window: Window, tmp_path: Path):
+    evil = "<img src=x onerror=window.hacked=1>"
+    for label in (evil, "plain"):
+        (tmp_path / evil / label).mkdir(parents=True)
+        for number in range(40):
+            pixels = np.random.default_rng(number).integers(0, 256, (8, 8), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / evil / label / f"{number}.png")
+    window.page.get_by_role("combobox", name="Dataset").click()
+    window.page.get_by_role("menuitem", name="a file or folder …").click()
+    window.fill("Path on the server", str(tmp_path / evil))
+    window.fill("Batch size", "16")
+    window.click("Reset")
+    window.until(lambda: evil in window.status(), "the status line names the data")
+    window.page.get_by_text(evil, exact=True).first.wait_for()  # the class, in the legend
+    window.hover("latent", *(window.column("latent", "examples", axis)[0] for axis in ("horizontal", "vertical")))
+    window.until(lambda: window.spot("latent", "nearest"), "the nearest example is marked")
+    window.click("Reconstructions")
+    window.page.wait_for_function("probe.figure('reconstructions')")
+    assert window.page.evaluate("window.hacked") is None
 
 
 def test_in_u_the_manifold_lies_under_the_points(window: Window):
