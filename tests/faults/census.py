@@ -49,6 +49,11 @@ def step(run_id: str) -> int:
     return find_run(run_id).step
 
 
+def stop(run_id: str) -> None:
+    """Stop a run."""
+    find_run(run_id).stop()
+
+
 def pause(run_id: str) -> None:
     """Pause a run."""
     find_run(run_id).pause()
@@ -63,9 +68,7 @@ def census() -> dict[str, float]:
     gc.collect()
     if sys.platform == "linux":
         ctypes.CDLL(None).malloc_trim(0)
-    counted = Counter(
-        type(each).__name__ for each in gc.get_objects() if type(each) in (Document, ExplorerState, Explorer)
-    )
+    counted = Counter(map(type, gc.get_objects()))
     process = psutil.Process()
     threads = [thread.name for thread in threading.enumerate() if not thread.name.startswith("asyncio_")]  # a pool
     return {
