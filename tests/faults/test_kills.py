@@ -21,8 +21,7 @@ KILLS = int(os.environ.get("VAEVIZ_TEST_KILLS", "8"))
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.timeout(900)
 def test_wherever_a_save_is_killed_the_folder_opens_and_resumes_equal_to_the_bit(tmp_path: Path):
-    # The first save has some 15 moments; before its end there is nothing to open.
-    moments = sorted(random.Random(KILLS).sample(range(20, MOST), KILLS))
+    moments = sorted(random.Random(KILLS).sample(range(MOST), KILLS))
     folders = [tmp_path / str(moment) for moment in moments]
     told = subprocess.run(
         [sys.executable, "-m", "tests.faults.killed", *map(str, folders)], check=True, capture_output=True, text=True
@@ -32,13 +31,21 @@ def test_wherever_a_save_is_killed_the_folder_opens_and_resumes_equal_to_the_bit
     torch.set_num_threads(1)
     data = load_dataset("digits")
     whole = ended(TrainingRun(model(), data, CONFIG))
+    opened = 0
     for folder in folders:
-        surely_saved = int(folder.with_suffix(".saved").read_text())
+        told_of = folder.with_suffix(".saved")
+        surely_saved = int(told_of.read_text()) if told_of.exists() else 0
+        if not surely_saved and not (folder / "run.json").exists():  # within the first save
+            with pytest.raises(FileNotFoundError):
+                load_run(folder)
+            continue
+        opened += 1
         saved = load_run(folder)
-        assert saved.step >= surely_saved > 0
+        assert saved.step >= surely_saved
         assert saved.step < saved.total_steps
         same_training(ended(resume_run(folder)), whole)
         same_training(load_run(folder), whole)
         unfinished = [path.name for path in folder.rglob("*") if path.name.endswith(".unfinished")]
         assert unfinished == []
+    assert opened >= KILLS // 2
     torch.set_num_threads(threads)
