@@ -135,7 +135,7 @@ class SavedRunsView(View):
         key, run, busy = self.choice.value, self.state.run, bool(self.exchange.busy)
         row = self._rows.get(key)
         self.elsewhere.visible = key == ANOTHER
-        somewhere = self._folder() is not None
+        somewhere = key in PRETRAINED_NAMES or self._folder() is not None
         live = row is not None and is_training(row.id)
         self._open.disabled = busy or not somewhere
         self._resume.disabled = (
