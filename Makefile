@@ -1,14 +1,16 @@
 # make app      serve the explorer on http://localhost:5006/explorer
 # make test     everything that is checked: ruff, mypy, import contracts, pytest
+# make soak     the faults of tests/faults in large numbers, then half an hour of training and watching (MINUTES=30)
 # PYTHON=python3.12 chooses the interpreter of .venv, PORT=8080 the port of the app.
 
 PYTHON ?= python3
 PORT ?= 5006
+MINUTES ?= 30
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install app browser lint test
+.PHONY: install app browser lint test soak
 
 install: $(INSTALLED)
 
@@ -42,3 +44,7 @@ lint: $(INSTALLED)
 
 test: browser lint
 	$(BIN)/pytest
+
+soak: $(INSTALLED)
+	VAEVIZ_TEST_KILLS=50 VAEVIZ_TEST_SESSIONS="20 100" VAEVIZ_TEST_EXAMPLES=3000 $(BIN)/pytest tests/faults
+	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)

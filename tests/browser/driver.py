@@ -39,8 +39,8 @@ window.probe = {
     const box = element.getBoundingClientRect()
     return [box.left, box.top]
   },
-  pixels: (figure, name) => {
-    const image = probe.source(figure, name).data.image[0]
+  pixels: (figure, name) => {  // none of a page that was not turned to yet
+    const image = probe.figure(figure) && probe.source(figure, name)?.data.image[0]
     return image === undefined ? [] : Array.from(image)
   },
   at: (name, x, y) => {

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.browser.driver import Window
 
@@ -12,6 +14,8 @@ pytestmark = pytest.mark.browser
 
 
 def test_opens_on_an_untrained_model_with_all_six_figures(window: Window):
+    window.click("Reconstructions")  # a page is made when it is first turned to
+    window.page.wait_for_function("probe.figure('reconstructions')")
     figures = window.page.evaluate("probe.models().filter((m) => m.type === 'Figure').map((m) => m.name)")
     assert {"loss", "latent", "manifold", "cursor", "interpolation", "reconstructions"} <= set(figures)
     assert window.status().startswith("ready")
@@ -174,6 +178,27 @@ def test_a_missing_path_is_told_in_one_sentence(window: Window):
     assert window.status().startswith("ready")
 
 
+def test_names_of_files_and_classes_stay_words_wherever_they_are_shown(window: Window, tmp_path: Path):
+    evil = "<img src=x onerror=window.hacked=1>"
+    for label in (evil, "plain"):
+        (tmp_path / evil / label).mkdir(parents=True)
+        for number in range(40):
+            pixels = np.random.default_rng(number).integers(0, 256, (8, 8), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / evil / label / f"{number}.png")
+    window.page.get_by_role("combobox", name="Dataset").click()
+    window.page.get_by_role("menuitem", name="a file or folder …").click()
+    window.fill("Path on the server", str(tmp_path / evil))
+    window.fill("Batch size", "16")
+    window.click("Reset")
+    window.until(lambda: evil in window.status(), "the status line names the data")
+    window.page.get_by_text(evil, exact=True).first.wait_for()  # the class, in the legend
+    window.hover("latent", *(window.column("latent", "examples", axis)[0] for axis in ("horizontal", "vertical")))
+    window.until(lambda: window.spot("latent", "nearest"), "the nearest example is marked")
+    window.click("Reconstructions")
+    window.page.wait_for_function("probe.figure('reconstructions')")
+    assert window.page.evaluate("window.hacked") is None
+
+
 def test_in_u_the_manifold_lies_under_the_points(window: Window):
     window.click("u = Φ(z)")
     window.until(lambda: len(window.pixels("latent", "backdrop")) == (20 * 28) ** 2, "the backdrop is there")
@@ -210,3 +235,13 @@ def test_a_failure_in_training_is_shown_and_the_last_snapshot_stays_explorable(w
     window.fill("Learning rate", "0.001")
     window.click("Reset")
     window.until_status("ready")
+
+
+def test_a_card_fills_the_screen_and_comes_back(window: Window):
+    card = window.page.locator(".vv-card").first
+    larger = card.get_by_role("button", name="Full screen")
+    larger.click()
+    window.page.wait_for_function("document.fullscreenElement !== null")
+    assert card.evaluate("(element) => element === element.getRootNode().fullscreenElement")
+    larger.click()
+    window.page.wait_for_function("document.fullscreenElement === null")

@@ -17,8 +17,8 @@ def words(window: Window, figure: str, side: str) -> list[str]:
     texts = window.page.evaluate(
         """([name, side]) => {
           const figure = probe.figure(name), words = probe.models().filter((m) => m.name === "words")
-          const view = Bokeh.index.find_one(figure)
-          const shown = Array.from(view._words?.children ?? [], (element) => element.textContent)
+          const view = figure && Bokeh.index.find_one(figure)
+          const shown = Array.from(view?._words?.children ?? [], (element) => element.textContent)
           const sides = words.map((source) => source.data).find((data) => data.words[0] === shown[0])?.side ?? []
           return shown.filter((_, i) => sides[i] === side)
         }""",

@@ -108,7 +108,7 @@ def test_a_file_of_0_bytes(tmp_path, name):
     ("content", "message"),
     [
         (npy_bytes(IMAGES)[:-5], "192 bytes of data after its header, but 187 were found"),
-        (npy_bytes(IMAGES) + b"more", "192 bytes of data after its header, but 196 were found"),
+        (npy_bytes(IMAGES) + b"more", "192 bytes of data after its header, but more were found"),
         (npy_bytes(IMAGES)[:40], "does not begin as a NumPy file"),
         (b"hello there", "does not begin as a NumPy file"),
         (npy_bytes(np.array([[None]]), allow_pickle=True), "never unpickled"),
@@ -172,9 +172,9 @@ def test_idx_labels_beside_the_images(tmp_path, suffixes, idx3, idx1):
     ("content", "message"),
     [
         (idx_bytes(IMAGES)[:-1], "should hold 192 bytes .* but 191 were found"),
-        (idx_bytes(IMAGES) + b"more", "should hold 192 bytes .* but 196 were found"),
+        (idx_bytes(IMAGES) + b"more", "should hold 192 bytes .* but more were found"),
         (gzip.compress(idx_bytes(IMAGES)[:-1]), "should hold 192 bytes .* but 191 were found"),
-        (gzip.compress(idx_bytes(IMAGES) + b"!"), "should hold 192 bytes .* but 193 were found"),
+        (gzip.compress(idx_bytes(IMAGES) + b"!"), "should hold 192 bytes .* but more were found"),
         (gzip.compress(idx_bytes(IMAGES))[:-20], "gzip file is damaged"),
         (b"\x1f\x8b\x00\x00\x00", "gzip file is damaged"),
         (b"PK\x03\x04 something", "does not begin as an IDX file"),

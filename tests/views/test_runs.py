@@ -11,6 +11,7 @@ from vaeviz.views.page import first_run
 from vaeviz.views.runs import (
     EPOCHS,
     MOST_ENDED,
+    MOST_SAVED,
     find_run,
     is_resumable,
     is_training,
@@ -57,6 +58,16 @@ def test_only_the_last_few_resting_runs_are_kept_and_all_that_train():
         assert find_run(training.id) is training
     finally:
         training.stop()
+
+
+def test_of_the_runs_that_are_saved_fewer_are_kept_and_the_others_are_found_again_by_their_ids(runs: Path):
+    unsaved = register_run(make_run())
+    saved = [register_run(stopped_run(runs / f"run {number}")) for number in range(MOST_SAVED + 1)]
+    assert all(find_run(run.id) is run for run in [unsaved, *saved[1:]])
+    assert find_run(saved[0].id) is None
+    again = restore_run(saved[0].id)
+    assert isinstance(again, SavedRun)
+    assert (again.id, again.status, again.step) == (saved[0].id, "stopped", saved[0].step)
 
 
 def test_ids_are_long_and_random():

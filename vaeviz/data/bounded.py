@@ -1,12 +1,13 @@
 """Sizes are checked before memory is taken: a header may claim anything, and only bytes that are there are believed."""
 
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 MAX_BYTES = 8 * 2**30
-"""The largest array, in bytes, that is read into memory."""
+"""The largest array, in bytes, that is read into memory, unless ``VAEVIZ_MAX_BYTES`` says otherwise."""
 
 _CHUNK = 2**20
 
@@ -18,22 +19,36 @@ class Readable(Protocol):
         """Return up to `size` bytes, none at the end."""
 
 
+def most_bytes() -> int:
+    """Return how many bytes an array may have.
+
+    Raises
+    ------
+    ValueError
+        If ``VAEVIZ_MAX_BYTES`` is no whole number of at least 1.
+    """
+    told = os.environ.get("VAEVIZ_MAX_BYTES", "").strip() or str(MAX_BYTES)
+    if not (told.isascii() and told.isdigit() and int(told)):
+        raise ValueError(f"VAEVIZ_MAX_BYTES={told[:40]!r}: must be a whole number of at least 1.")
+    return int(told)
+
+
 def claimed_bytes(shape: tuple[int, ...], itemsize: int, where: Path | str) -> int:
     """Return the bytes of an array of this shape.
 
     Raises
     ------
     ValueError
-        If it is empty, or larger than `MAX_BYTES`.
+        If it is empty, or larger than `most_bytes`.
     """
     if min(shape, default=1) < 0:
         raise ValueError(f"{where} claims the shape {shape}, which no array has: make the file again.")
     claimed = math.prod(shape) * itemsize
     if claimed == 0:
         raise ValueError(f"{where} holds an empty array of shape {shape}: give a file with at least one example.")
-    if claimed > MAX_BYTES:
+    if claimed > most_bytes():
         raise ValueError(
-            f"{where} claims {claimed:,} bytes, which is more than the {MAX_BYTES:,} that are read: "
+            f"{where} claims {claimed:,} bytes, which is more than the {most_bytes():,} that are read: "
             "give a smaller file."
         )
     return claimed
@@ -47,14 +62,15 @@ def read_exactly(stream: Readable, expected: int, where: Path | str) -> bytearra
     ValueError
         If the stream is shorter or longer.
     """
-    body, found = bytearray(), 0
+    body = bytearray()
     for chunk in _chunks(stream):
-        found += len(chunk)
-        if found <= expected:
-            body += chunk
-    if found != expected:
+        body += chunk
+        if len(body) > expected:  # what else is packed in there is not unpacked
+            break
+    if len(body) != expected:
+        found = "more" if len(body) > expected else f"{len(body):,}"
         raise ValueError(
-            f"{where} should hold {expected:,} bytes of data after its header, but {found:,} were found: "
+            f"{where} should hold {expected:,} bytes of data after its header, but {found} were found: "
             "the file is damaged, get it again."
         )
     return body

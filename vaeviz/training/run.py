@@ -5,7 +5,7 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,13 +15,14 @@ from vaeviz.data import Dataset
 from vaeviz.models import VAE
 from vaeviz.training.checkpoint import Architecture, Checkpoint
 from vaeviz.training.config import TrainConfig
-from vaeviz.training.evaluation import check_fit
+from vaeviz.training.evaluation import TrainingDivergedError, check_fit
 from vaeviz.training.events import Metrics, Progress, Snapshot, Status, kept_steps
 from vaeviz.training.fingerprint import Fingerprint, splits_of
 from vaeviz.training.folder import RunFolder
 from vaeviz.training.history import MetricsLog, SnapshotStore
 from vaeviz.training.live import LiveFolder
 from vaeviz.training.loop import Trainer
+from vaeviz.training.memory import is_out_of_memory
 from vaeviz.training.pace import SaveClock, SnapshotBudget, Speed
 from vaeviz.training.parallel import ALONE, LostRankError, Ranks
 from vaeviz.training.saved import SavedRun, load_run
@@ -201,6 +202,15 @@ class TrainingRun:
         self._ask("stop", done=lambda: self._status not in ("running", "paused"), when=("running", "paused"))
         self.wait()
 
+    def _ask_to_stop(self) -> bool:
+        """Ask for the end, and do not wait for it; return whether there is one to wait for."""
+        with self._changed:
+            if self._status not in ("running", "paused"):
+                return False
+            self._wish = "stop"
+            self._changed.notify_all()
+            return True
+
     def wait(self, timeout: float | None = None) -> Status:
         """Wait until the training has ended, or so many seconds; return the status then."""
         if self._thread is not None:
@@ -241,7 +251,13 @@ class TrainingRun:
     @property
     def error(self) -> str | None:
         """Why it failed, in a sentence; None unless it did."""
-        return None if self._exception is None else f"{type(self._exception).__name__}: {self._exception}"
+        error = self._exception
+        if error is not None and is_out_of_memory(error):
+            return (
+                f"out of memory after step {self.step:,}: a batch of {self.config.batch_size:,} examples takes more"
+                " than there is; try a smaller batch_size, or a smaller model"
+            )
+        return None if error is None else f"{type(error).__name__}: {error}"
 
     @property
     def exception(self) -> BaseException | None:
@@ -320,6 +336,8 @@ class TrainingRun:
             ended = self._train()
         except BaseException as error:  # whatever ended it is shown; nobody may wait forever for a thread that is gone
             with self._changed:
+                if isinstance(error, TrainingDivergedError):  # weights that are not numbers are of no use to anybody
+                    self.model.load_state_dict(self.snapshot().weights)
                 self._exception = error
                 self._trainer = self._state = None
                 self._set_status("failed")
@@ -638,6 +656,17 @@ def _give_way(niceness: int) -> None:
         thread = threading.get_native_id()
         with suppress(OSError):  # a sandbox may forbid it: then the training is as important as all else
             os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + niceness))
+
+
+def stop_all(runs: Iterable[TrainingRun], timeout: float) -> None:
+    """Ask all runs to stop, and wait until they have ended, and so are saved, or at most so many seconds.
+
+    A step can't be cut short: of a run whose steps take longer than that, what was saved before is left.
+    """
+    deadline = time.monotonic() + timeout
+    asked = [run for run in runs if run._ask_to_stop()]
+    for run in asked:
+        run.wait(max(0.0, deadline - time.monotonic()))
 
 
 def _absolute(folder: str | os.PathLike[str]) -> Path:

@@ -10,7 +10,7 @@ from vaeviz.training import Run, TrainingRun
 from vaeviz.views.exchange import Exchange
 from vaeviz.views.fields import FieldError, Fields, button
 from vaeviz.views.folders import begin_autosaving
-from vaeviz.views.runs import folders_in_use, is_resumable, resume_folder
+from vaeviz.views.runs import begin, check_room, folders_in_use, is_resumable, resume_folder
 from vaeviz.views.saved_runs import SavedRunsView
 from vaeviz.views.view import View, text
 
@@ -65,6 +65,7 @@ class ControlsView(View):
         as_it_is = self.state.status == "ready" and not self.fields.edited
 
         def make() -> TrainingRun:
+            check_room(besides=run)
             made = run if as_it_is else self.fields.make_run()
             if made.folder is not None:
                 begin_autosaving(made.folder, folders_in_use())
@@ -89,12 +90,18 @@ class ControlsView(View):
 
     async def _resume_folder(self, folder) -> None:
         present: Run = self.state.run
-        await self.exchange.put(
-            lambda: resume_folder(folder, present), "Opening …", stop=True, then=self._start
-        )  # fmt: skip
+
+        def make() -> TrainingRun:
+            check_room(besides=present)
+            return resume_folder(folder, present)
+
+        await self.exchange.put(make, "Opening …", stop=True, then=self._start)
 
     def _start(self) -> None:
-        self.state.run.start()
+        try:
+            begin(self.state.run)
+        except ValueError as error:  # somebody else was quicker
+            self.exchange.refuse(error)
         self.state.look()
 
     async def _ask(self, wish: Callable[[], None]) -> None:

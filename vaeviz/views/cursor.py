@@ -66,7 +66,6 @@ class CursorView(View):
         self._decoded, self._example, self._again = (
             ColumnDataSource(self._nothing(), name=name) for name in ("decoded", "example", "reconstruction")
         )
-        self._words = ColumnDataSource({"words": ["", ""]}, name="cursor words")
         self._row: tuple | None = None
         self._shape = self.state.run.dataset.image_shape
         self._figure = pn.pane.Bokeh(self._make_figure(), sizing_mode="stretch_both", margin=0)
@@ -79,7 +78,11 @@ class CursorView(View):
         return {"image": [], "x": [], "y": [], "dw": [], "dh": []}
 
     def _make_figure(self) -> Figure:
-        """Return a figure of three pictures: the decoded one large, the two others beside it."""
+        """Return a figure of three pictures: the decoded one large, the two others beside it.
+
+        Its words are its own: a source that the page knows already would tell of the new figure before it is there.
+        """
+        self._words = ColumnDataSource({"words": ["", ""]}, name="cursor words")
         channels, height, width = self.state.run.dataset.image_shape
         ratio = height / width
         small = (ratio - GAP) / 2 / ratio  # two of them, and a gap for a caption, are as high as the large one

@@ -11,6 +11,7 @@ from vaeviz.data import DATASET_NAMES, Dataset
 from vaeviz.models import ConvVAE, DenseVAE
 from vaeviz.training import Run, SavedRun, TrainConfig, TrainingRun, available_devices
 from vaeviz.views.runs import EPOCHS, load_once, new_run
+from vaeviz.views.sharing import is_shared
 from vaeviz.views.view import text
 
 A_PATH = "a file or folder …"
@@ -41,7 +42,7 @@ class Fields:
 
     def __init__(self, run: Run) -> None:
         self._widgets: dict[str, Any] = {
-            "data": select("Dataset", [*DATASET_NAMES, A_PATH], DATASET_NAMES[0]),
+            "data": select("Dataset", [*DATASET_NAMES, *_a_path()], DATASET_NAMES[0]),
             "path": entry("Path on the server", placeholder=".npz, .npy, IDX, .csv or an image folder"),
             "family": _group(["dense", "convolutional"]),
             "hidden_sizes": entry("Hidden sizes", "500, 500", description=HIDDEN_SIZES),
@@ -102,11 +103,13 @@ class Fields:
         self._shown = self._read()
 
     def _show_data(self, dataset: Dataset) -> None:
-        # Data made from arrays have no source to load them from again: they are offered by their own name.
-        own = [] if dataset.source or dataset.name in DATASET_NAMES else [dataset.name]
-        self._widgets["data"].options = [*DATASET_NAMES, *own, A_PATH]
-        by_name = not dataset.source or dataset.source in DATASET_NAMES
-        self._fill(data=(dataset.source or dataset.name) if by_name else A_PATH, path="" if by_name else dataset.source)
+        # Data made from arrays have no source to load them from again: they are offered by their own name. So are those
+        # of a file, where visitors are not to know the server's folders.
+        source = dataset.source if dataset.source in DATASET_NAMES or not is_shared() else None
+        own = [] if source or dataset.name in DATASET_NAMES else [dataset.name]
+        self._widgets["data"].options = [*DATASET_NAMES, *own, *_a_path()]
+        by_name = not source or source in DATASET_NAMES
+        self._fill(data=(source or dataset.name) if by_name else A_PATH, path="" if by_name else source)
 
     def _show_model(self, run: Run) -> None:
         model = getattr(run, "model", None)
@@ -223,6 +226,8 @@ class Fields:
             return self._dataset
         if not source:
             raise FieldError("path", "Path on the server is empty: write the path of a file or folder")
+        if source not in DATASET_NAMES and is_shared():  # asked by a browser of somebody's own making
+            raise FieldError("path", "Path on the server: this server reads no files for its visitors")
         return load_once(source)
 
     # What the person sees
@@ -246,6 +251,10 @@ class Fields:
             if isinstance(field, pmui.TextInput):
                 wrong = error is not None and name == error.field
                 field.param.update(error_state=wrong, helper_text=str(error).partition(": ")[2] if wrong else "")
+
+
+def _a_path() -> list[str]:
+    return [] if is_shared() else [A_PATH]
 
 
 def entry(label: str, value: str = "", **params) -> pmui.TextInput:

@@ -11,6 +11,7 @@ from bokeh.models import ColumnDataSource, CustomJS, Plot
 
 from vaeviz.latent import decode
 from vaeviz.views.film import FilmView
+from vaeviz.views.hooks import weak_hooks
 from vaeviz.views.journey import plan_journey, stop_rows
 from vaeviz.views.layers import PictureLayer
 from vaeviz.views.palette import MARK
@@ -196,7 +197,7 @@ class InterpolationView(View):
             ):
                 layer.clear()
                 pane.object = picture_plot(*pictures).opts(
-                    hooks=[layer.attach, hook], xaxis=None, yaxis=None, responsive=True, default_tools=[],
+                    hooks=weak_hooks(layer.attach, hook), xaxis=None, yaxis=None, responsive=True, default_tools=[],
                     toolbar=None, framewise=False,
                 )  # fmt: skip
 

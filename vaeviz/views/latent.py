@@ -10,6 +10,7 @@ from bokeh.events import Tap
 from vaeviz.latent import density_contours, posterior_ellipses
 from vaeviz.training import Run, Snapshot
 from vaeviz.views.coloring import SCALE_CSS, Coloring, classes, coloring, scale_markup
+from vaeviz.views.hooks import weak_hooks
 from vaeviz.views.layers import LinesLayer, PictureLayer, ScatterLayer
 from vaeviz.views.legend import Legend
 from vaeviz.views.outlines import ELLIPSE_POINTS, MOST_ELLIPSES, MOST_TRAILS, Trail, TrailKeeper, evenly
@@ -130,12 +131,13 @@ class LatentView(PlaneView):
 
     def _plot(self) -> hv.Overlay:
         points, values, colors, limits = self._scatter()
-        ground = picture_plot(*self._backdrop()).opts(hooks=[self._ground.attach])
+        ground = picture_plot(*self._backdrop()).opts(hooks=weak_hooks(self._ground.attach))
         dots = scatter_plot(points, values, colors=colors, limits=limits).opts(
-            tools=["pan", "wheel_zoom", "box_select", "lasso_select", "reset"], hooks=[self._dots.attach, self._on_dots]
+            tools=["pan", "wheel_zoom", "box_select", "lasso_select", "reset"],
+            hooks=weak_hooks(self._dots.attach, self._on_dots),
         )
         across, up = self._ranges()
-        return (ground * dots).opts(hv.opts.Overlay(hooks=[self._attach], xlim=across, ylim=up, **OPTIONS))
+        return (ground * dots).opts(hv.opts.Overlay(hooks=weak_hooks(self._attach), xlim=across, ylim=up, **OPTIONS))
 
     def _on_dots(self, plot, element) -> None:
         plot.handles["source"].selected.on_change("indices", self._on_select)

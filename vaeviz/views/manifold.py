@@ -8,6 +8,7 @@ from bokeh.models import ColumnDataSource, CustomJS, FixedTicker
 from scipy.special import ndtr
 
 from vaeviz.latent import linear_ticks, percentile_grid, prior_ticks, to_u
+from vaeviz.views.hooks import weak_hooks
 from vaeviz.views.layers import PictureLayer
 from vaeviz.views.plane import OPTIONS, PlaneView
 from vaeviz.views.planes import Coordinates
@@ -96,7 +97,7 @@ class ManifoldView(PlaneView):
         across, up = self._ranges()
         return picture_plot(*self._picture()).opts(
             tools=["pan", "wheel_zoom", "reset"],
-            hooks=[self._tiles.attach, self._attach],
+            hooks=weak_hooks(self._tiles.attach, self._attach),
             xlim=across,
             ylim=up,
             **OPTIONS,

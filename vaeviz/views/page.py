@@ -5,6 +5,7 @@ from importlib import import_module
 
 import panel as pn
 import panel_material_ui as pmui
+import param
 from bokeh.server.server import Server
 from panel.util import edit_readonly
 
@@ -96,10 +97,16 @@ def run_server(run: Run, port: int, address: str) -> Server:
     )
 
 
+class _Idle(param.Parameterized):
+    busy = param.Boolean(False)
+
+
 def _page(explorer: Explorer, **params) -> pmui.Page:
     page = pmui.Page(title="vaeviz", main=[explorer], theme_config=THEME, **params)
-    with edit_readonly(page):  # else each callback would walk through all models of the page to show that it is busy
-        page.param.update(busy=False, busy_indicator=None)
+    # Else each callback would walk through all models of the page to show that it is busy. It takes a reference to let
+    # go of that to `pn.state.busy`: with a plain False its watcher would stay there, and hold the page forever.
+    with edit_readonly(page):
+        page.param.update(busy=_Idle().param.busy, busy_indicator=None)
     return page
 
 

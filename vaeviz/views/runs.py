@@ -1,5 +1,6 @@
 """The runs of this process: they belong to it and not to a browser tab, so that a reload finds them again."""
 
+import atexit
 import os
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -11,14 +12,26 @@ import torch
 from vaeviz.data import DATASET_NAMES, Dataset, load_dataset
 from vaeviz.models import ConvVAE, DenseVAE
 from vaeviz.training import Run, TrainConfig, TrainingRun, load_pretrained, load_run, resume_run
+from vaeviz.training.folder import RunFolder
 from vaeviz.training.pretrained import PRETRAINED_NAMES
-from vaeviz.views.folders import find_saved, new_folder
+from vaeviz.training.run import stop_all
+from vaeviz.views.folders import find_saved, new_folder, runs_dir
 
 MOST_ENDED = 8
 """Runs that have ended, or never began, that are kept for those who come back to their address."""
 
+MOST_SAVED = 2
+"""Of these, those whose end is saved among the app's runs: others are read again when somebody comes back to them. Each
+that is kept holds up to some 90 MB: its timeline, and what it needs to be resumed."""
+
 EPOCHS = 100
 """Of a new run, unless the drawer says otherwise."""
+
+MOST_TRAININGS = 4
+"""Trainings that may go on at once in this process, unless ``VAEVIZ_MAX_TRAININGS`` says otherwise."""
+
+SECONDS_TO_END = 4.0
+"""What the trainings have, when the process ends, to come to the end of their steps and be saved."""
 
 _runs: OrderedDict[str, Run] = OrderedDict()
 _datasets: dict[str, Dataset] = {}
@@ -33,9 +46,24 @@ def register_run(run: Run) -> Run:
         _runs[run.id] = run
         _runs.move_to_end(run.id)
     resting = [run_id for run_id in _runs if not is_training(run_id)]
-    for run_id in resting[:-MOST_ENDED]:
+    saved = [run_id for run_id in resting if _is_found_again(_runs[run_id])]
+    for run_id in {*resting[:-MOST_ENDED], *saved[:-MOST_SAVED]}:
         del _runs[run_id]
     return run
+
+
+def _is_found_again(run: Run) -> bool:
+    """Whether a run that has ended could be read again as it is, by its id."""
+    folder = getattr(run, "folder", None)
+    if folder is None or folder.parent != runs_dir() or run.dataset.source is None or not RunFolder(folder).holds_run:
+        return False
+    return not isinstance(run, TrainingRun) or (run.status != "failed" and run.saved_at_step == run.step)
+
+
+@atexit.register
+def _end() -> None:
+    """Stop and save what trains when the process ends: the server was asked to, by Ctrl-C or SIGTERM."""
+    stop_all([run for run in list(_runs.values()) if isinstance(run, TrainingRun)], SECONDS_TO_END)
 
 
 def find_run(run_id: str) -> Run | None:
@@ -51,9 +79,55 @@ def is_training(run_id: str | None) -> bool:
     return run_id in _runs and _runs[run_id].status in ("running", "paused")
 
 
+def most_trainings() -> int:
+    """Return how many trainings may go on at once.
+
+    Raises
+    ------
+    ValueError
+        If ``VAEVIZ_MAX_TRAININGS`` is no whole number of at least 1.
+    """
+    told = os.environ.get("VAEVIZ_MAX_TRAININGS", "").strip() or str(MOST_TRAININGS)
+    if not (told.isascii() and told.isdigit() and int(told)):
+        raise ValueError(f"VAEVIZ_MAX_TRAININGS={told[:40]!r}: must be a whole number of at least 1")
+    return int(told)
+
+
+def check_room(besides: Run | None = None) -> None:
+    """Refuse one more training when as many go on as may; paused ones count, for they hold their memory.
+
+    Parameters
+    ----------
+    besides : Run, optional
+        A run that will be stopped for it, and so does not count.
+
+    Raises
+    ------
+    ValueError
+    """
+    others = [run for run in list(_runs.values()) if run is not besides and is_training(run.id)]
+    if len(others) >= most_trainings():
+        raise ValueError(
+            f"{len(others)} trainings go on here already, of at most {most_trainings()}: stop one of them, or wait for"
+            " its end (VAEVIZ_MAX_TRAININGS sets the limit)"
+        )
+
+
+def begin(run: TrainingRun) -> None:
+    """Start a run, if there is room for one more training.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the run is still ready then.
+    """
+    check_room()
+    run.start()
+
+
 def folders_in_use() -> set[Path]:
     """Return the folders of all runs of this process."""
-    return {run.folder for run in _runs.values() if getattr(run, "folder", None) is not None}
+    return {run.folder for run in list(_runs.values()) if getattr(run, "folder", None) is not None}
 
 
 # Runs that are made, and runs that were saved
@@ -109,7 +183,7 @@ def open_folder(folder: str | os.PathLike[str]) -> Run:
         As `load_run` does.
     """
     there = Path(folder).expanduser().absolute()
-    for run in _runs.values():
+    for run in list(_runs.values()):
         if getattr(run, "folder", None) == there and is_training(run.id):
             return run
     return _embedded(load_run(there))

@@ -12,6 +12,7 @@ from vaeviz.views.exchange import Exchange
 from vaeviz.views.fields import button, entry, section, select
 from vaeviz.views.folders import SavedRow, keep_for_good, named_folder, new_folder, saved_rows
 from vaeviz.views.runs import PRETRAINED_NAMES, find_run, is_training, open_folder, open_pretrained
+from vaeviz.views.sharing import is_shared
 from vaeviz.views.view import View, text
 
 ANOTHER = "another folder …"
@@ -54,7 +55,8 @@ class SavedRunsView(View):
             field.param.watch(self._update, "value")
         self.state.param.watch(self._look, ["tick", "status", "run"])
         self.exchange.param.watch(self._update, "busy")
-        self.show(saved_rows())
+        self.label.visible = not is_shared()  # a name that is taken would tell of somebody else's run
+        self.show(_rows())
         self._look()
 
     # What a person does
@@ -71,7 +73,7 @@ class SavedRunsView(View):
             await self._go_on(folder)
 
     async def _on_save(self, _) -> None:
-        run, name = self.state.run, self.label.value.strip()
+        run, name = self.state.run, "" if is_shared() else self.label.value.strip()
 
         def save() -> Path:
             folder = named_folder(name) if name else run.folder or new_folder(run.dataset.name, run.model.describe())
@@ -84,15 +86,17 @@ class SavedRunsView(View):
 
     def _saved(self, folder: Path) -> None:
         self.label.value = ""
-        self.show(saved_rows())
+        self.show(_rows())
         if str(folder) in self._rows:
             self.choice.value = str(folder)
         self._update()
 
     def _folder(self) -> Path | None:
         key = self.choice.value
-        if key != ANOTHER:
+        if key in self._rows:
             return Path(key)
+        if key != ANOTHER or is_shared():  # asked by a browser of somebody's own making
+            return None
         return Path(self.elsewhere.value.strip()).expanduser() if self.elsewhere.value.strip() else None
 
     # What follows from state and disk
@@ -107,19 +111,20 @@ class SavedRunsView(View):
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            self.show(saved_rows())
+            self.show(_rows())
         else:
             self._task = loop.create_task(self._read_again())
 
     async def _read_again(self) -> None:
-        rows = await asyncio.to_thread(saved_rows)
+        rows = await asyncio.to_thread(_rows)
         self.state.schedule(lambda: self.show(rows))
 
     def show(self, rows: list[SavedRow]) -> None:
         """Show these runs, the pretrained ones, and a way to any other folder."""
         self._rows = {str(row.folder): row for row in rows}
         options = {row.folder.name: key for key, row in self._rows.items()}
-        options |= {f"pretrained {name}": name for name in PRETRAINED_NAMES} | {ANOTHER: ANOTHER}
+        options |= {f"pretrained {name}": name for name in PRETRAINED_NAMES}
+        options |= {} if is_shared() else {ANOTHER: ANOTHER}
         if options != self.choice.options:
             chosen = self.choice.value
             stays = chosen in options.values() and (chosen != ANOTHER or self.elsewhere.value)
@@ -130,7 +135,7 @@ class SavedRunsView(View):
         key, run, busy = self.choice.value, self.state.run, bool(self.exchange.busy)
         row = self._rows.get(key)
         self.elsewhere.visible = key == ANOTHER
-        somewhere = self._folder() is not None
+        somewhere = key in PRETRAINED_NAMES or self._folder() is not None
         live = row is not None and is_training(row.id)
         self._open.disabled = busy or not somewhere
         self._resume.disabled = (
@@ -143,3 +148,8 @@ class SavedRunsView(View):
         if key in PRETRAINED_NAMES:
             words = "Trained on the whole of MNIST; comes with vaeviz."
         self._detail.param.update(object=f"<div>{html.escape(words)}</div>", visible=bool(words))
+
+
+def _rows() -> list[SavedRow]:
+    """Return the runs that are listed: on a server that strangers share, none; each is found by its address alone."""
+    return [] if is_shared() else saved_rows()

@@ -1,6 +1,7 @@
 """What all views of one explorer share, and the clock that keeps it up to date."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -24,6 +25,7 @@ from vaeviz.latent import (
     prior_ticks,
 )
 from vaeviz.training import Run, Snapshot
+from vaeviz.training.memory import is_out_of_memory
 from vaeviz.views.pictures import mosaic
 from vaeviz.views.planes import Coordinates
 
@@ -47,6 +49,9 @@ AHEAD_SECONDS = 1.5
 LARGEST_PICTURE = 3000
 """Pixels along each side of the manifold's picture, at most: beyond it tiles are drawn with every second pixel, or
 fewer."""
+
+LARGEST_DECODED = 2**26
+"""Bytes that tiles may take before they are drawn with fewer pixels: more of them are decoded in parts."""
 
 
 class Frame(NamedTuple):
@@ -208,7 +213,8 @@ class ExplorerState(param.Parameterized):
         try:
             frame = await asyncio.to_thread(self._make_frame_beside_training, at)
         except Exception as error:  # a model of the person's own may fail where ours would not: tell it, and go on
-            reason = f"The snapshot of step {newest.step if at is None else at:,} can't be shown: {error}"
+            why = "there is not enough memory" if is_out_of_memory(error) else error
+            reason = f"The snapshot of step {newest.step if at is None else at:,} can't be shown: {why}"
             self.schedule(lambda: self._give_up(newest, reason))
         else:
             self.schedule(lambda: self._show(run, frame, time.perf_counter() - start))
@@ -372,7 +378,9 @@ class ExplorerState(param.Parameterized):
         flat = len(plane.basis) == 1
         codes = plane_codes(plane, ticks, None if flat else ticks, self.base(snapshot))
         stride = max(1, -(-side * max(snapshot.images.shape[2:]) // LARGEST_PICTURE))
-        tiles = decode(snapshot.vae, codes.astype(np.float32))[..., ::stride, ::stride]
+        size = 4 * len(codes) * math.prod(snapshot.images.shape[1:])
+        parts = np.array_split(codes.astype(np.float32), -(-size // LARGEST_DECODED))
+        tiles = np.concatenate([decode(snapshot.vae, part)[..., ::stride, ::stride] for part in parts])
         picture = mosaic(tiles, 1 if flat else side, side)
         prepared = {name: work(run, snapshot) for name, work in self._preparations.items()}
         return Frame(snapshot, plane, picture, self.manifold_range, self.manifold_limit, side, prepared)

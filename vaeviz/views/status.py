@@ -6,6 +6,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from vaeviz.training.events import when
+from vaeviz.views.sharing import for_visitors
 from vaeviz.views.view import View, one_line, text
 
 DOTS = {"ready": "#888888", "running": "#2e9e4f", "paused": "#d98a00", "finished": "#3f90da", "stopped": "#888888",
@@ -98,6 +99,6 @@ def _alert(kind: str) -> pmui.Alert:
 
 def _tell(alert: pmui.Alert, words: str) -> None:
     if words:
-        alert.param.update(object=html.escape(words), closed=False, visible=True)
+        alert.param.update(object=html.escape(for_visitors(words)), closed=False, visible=True)
     else:
         alert.visible = False

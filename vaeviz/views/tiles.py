@@ -8,6 +8,7 @@ from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, CustomJS
 from jaxtyping import UInt8
 
+from vaeviz.views.hooks import weak_hooks
 from vaeviz.views.layers import PictureLayer
 from vaeviz.views.plots import picture_plot
 from vaeviz.views.view import dress, plot_pane
@@ -120,7 +121,7 @@ class Tiles:
             self._sources.clear()
             self._layer.clear()
             self.pane.object = picture_plot(picture, bounds).opts(
-                hooks=[self._layer.attach, self._attach], responsive=True, default_tools=[], toolbar=None,
+                hooks=weak_hooks(self._layer.attach, self._attach), responsive=True, default_tools=[], toolbar=None,
                 framewise=False, xaxis=None, yaxis=None, xlim=(0, columns), ylim=(0, rows),
             )  # fmt: skip
         self._layer.show(picture, bounds)

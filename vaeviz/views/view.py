@@ -32,9 +32,11 @@ b { font-weight: 600; } span { opacity: 0.65; font-size: 12px; }
 """
 
 
+# It looks for its card itself: given it as an argument, Panel's table of callbacks would keep card and button forever.
 FULL_SCREEN_JS = """
-const el = cb_context.index.find_one(card)?.el
-if (document.fullscreenElement) { document.exitFullscreen() } else { el?.requestFullscreen() }
+let card = cb_context.index.find_one(source)
+while (card && !card.el.classList.contains("vv-card")) { card = card.parent }
+if (document.fullscreenElement) { document.exitFullscreen() } else { card?.el.requestFullscreen() }
 """
 
 _SMALL = {"padding": "1px 8px", "fontSize": "12px", "textTransform": "none", "lineHeight": 1.6, "whiteSpace": "nowrap"}
@@ -117,7 +119,7 @@ class View(pn.viewable.Viewer):
         )
         head = pn.Row(self._title, *controls, larger, stylesheets=[HEAD_CSS], sizing_mode="stretch_width", margin=0)
         card = pn.Column(head, body, stylesheets=[CARD_CSS], margin=0, css_classes=["vv-card"], **params)
-        larger.js_on_click(args={"card": card}, code=FULL_SCREEN_JS)
+        larger.js_on_click(code=FULL_SCREEN_JS)
         return card
 
     def __panel__(self) -> pn.viewable.Viewable:

@@ -1,0 +1,63 @@
+"""Many people come and go; nothing of them stays."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.browser.driver import wait_until
+from tests.faults.server import PATIENCE, Server, explorer, visit
+
+CROWD, SESSIONS = (int(word) for word in os.environ.get("VAEVIZ_TEST_SESSIONS", "8 16").split())
+"""How many come at once, and how many in all; `make soak` has 20 and 100."""
+
+MOST_MB = 40.0
+"""By how much the memory of the process may grow after the first crowd, in MB; the timeline of the run included."""
+
+MOST_BLOCKS = 0.01
+"""By what share the number of live pieces of memory may grow."""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with explorer(tmp_path, "--unused-session-lifetime", "5000", "--check-unused-sessions", "200") as server:
+        yield server
+
+
+async def all_at_once(address: str, count: int, server: Server | None = None) -> dict[str, float]:
+    """Let so many come, watch the run, and go; return what the server, if asked, held while all were there."""
+    async with AsyncExitStack() as stack:
+        visitors = await asyncio.gather(*(stack.enter_async_context(visit(address)) for _ in range(count)))
+        await asyncio.gather(*(visitor.read_messages(3) for visitor in visitors))
+        return {} if server is None else server.ask("census")
+
+
+def quiet(server: Server, documents: float) -> dict[str, float]:
+    """Return what the server holds when it has let go of all sessions."""
+    seen = {}
+
+    def gone() -> bool:
+        seen.update(server.ask("census"))
+        return seen["documents"] <= documents
+
+    wait_until(gone, f"no more than {documents:.0f} documents are left; {seen}", PATIENCE)
+    return seen
+
+
+@pytest.mark.timeout(900)
+def test_many_sessions_at_once_and_after_one_another_leave_nothing_behind(server: Server):
+    empty = server.ask("census")
+    address = f"{server.address}?run={server.ask('train')}"
+    seen = asyncio.run(all_at_once(address, CROWD, server))  # with them comes what the first ones load for all
+    before = after = quiet(server, empty["documents"])
+    for _ in range(CROWD, SESSIONS, CROWD):
+        asyncio.run(all_at_once(address, CROWD))
+        after = quiet(server, empty["documents"])
+    assert seen["explorers"] == CROWD
+    assert (after["states"], after["explorers"]) == (0, 0)
+    assert (after["threads"], after["files"]) == (before["threads"], before["files"])
+    assert after["blocks"] < before["blocks"] * (1 + MOST_BLOCKS), (before, after)
+    assert after["memory"] < before["memory"] + MOST_MB, (before, after)
