@@ -1,6 +1,7 @@
 """What a lasso or a box holds, found where the points are: a million of them need not be in the browser."""
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
@@ -77,7 +78,18 @@ class Lasso:
     def __init__(self, state: ExplorerState, points: Callable[[], Callable[[], Float[np.ndarray, "N 2"]]]) -> None:
         self._state, self._points = state, points
         self._mode: Mode | None = None  # while a drag goes on
-        self.active = False
+        self._active = False
+
+    @property
+    def active(self) -> bool:
+        """Whether the points are not in the browser, so that what is drawn is looked at here."""
+        return self._active
+
+    @active.setter
+    def active(self, active: bool) -> None:
+        if active and not self._active:  # what the first lasso would else wait for
+            beside(self._state, lambda: import_module("matplotlib.path"), lambda _: None, "A lasso can't be used")
+        self._active = active
 
     def attach(self, figure: Figure) -> None:
         """Listen to the tools of this figure, too."""
