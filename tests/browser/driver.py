@@ -81,19 +81,27 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def served(app: Path, log: Path) -> Iterator[str]:
     """Serve an app on a free port, and yield its address."""
+    with serving(["panel", "serve", str(app), "--port", "0"], log) as (address, _):
+        yield address
+
+
+@contextmanager
+def serving(module: list[str], log: Path) -> Iterator[tuple[str, int]]:
+    """Run a module, with its arguments, that serves something; yield the address that it prints, and its process."""
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "panel", "serve", str(app), "--port", "0"],
+            [sys.executable, "-m", *module],
             stdout=out, stderr=subprocess.STDOUT, cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
     try:
         found = wait_until(
             lambda: re.search(r"running at: (http://\S+)", log.read_text()) or process.poll() is not None,
-            f"{app.name} is served",
+            f"{' '.join(module)} serves",
+            240,
         )
         if not isinstance(found, re.Match):
             raise RuntimeError(log.read_text())
-        yield found[1]
+        yield found[1], process.pid
     finally:
         process.terminate()
         process.wait(timeout=20)

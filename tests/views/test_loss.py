@@ -1,31 +1,23 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from benchmarks.large import log_of
 from tests.views.conftest import make_run
-from vaeviz.training import Metrics
-from vaeviz.views import LossView
-from vaeviz.views.loss import MOST_POINTS, smoothed, thin
+from vaeviz.training import MetricsLog, TrainingRun
+from vaeviz.training.events import Metrics
+from vaeviz.views import ExplorerState, LossView
+from vaeviz.views.loss import MOST_POINTS
+
+LONG = 120_000
 
 
-def rows(count: int) -> list[Metrics]:
-    rng = np.random.default_rng(0)
-    return [Metrics(i, i / 10, "train", float(v), float(v), 0.0, 0.0) for i, v in enumerate(rng.normal(100, 1, count))]
-
-
-def test_thinning_keeps_the_spikes_and_the_order():
-    many = rows(10_000)
-    many[4321] = many[4321]._replace(loss=900.0)
-    few = thin(many, 500)
-    assert len(few) <= 500
-    assert max(row.loss for row in few) == 900
-    assert min(row.loss for row in few) == min(row.loss for row in many)
-    assert [row.step for row in few] == sorted(row.step for row in few)
-
-
-def test_smoothing_goes_on_where_it_ended():
-    values = np.arange(10.0)
-    whole = smoothed(values)
-    assert np.concatenate((smoothed(values[:4]), smoothed(values[4:], whole[3]))).tolist() == whole.tolist()
+def run_with(log: MetricsLog) -> TrainingRun:
+    """Return a run, not started, that has this log."""
+    run = make_run()
+    run._log = log
+    return run
 
 
 def test_only_new_rows_are_streamed_and_all_terms_can_be_seen():
@@ -43,16 +35,63 @@ def test_only_new_rows_are_streamed_and_all_terms_can_be_seen():
     assert view._sources["train"].data["value"].tolist() == pytest.approx(kl)
 
 
-def test_a_long_history_stays_bounded_in_the_browser(monkeypatch: pytest.MonkeyPatch):
-    run = make_run()
+def test_a_long_history_is_bounded_in_the_browser_and_goes_on():
+    values = log_of(LONG).values()
+    values[77_777, 3] = 9000
+    run = run_with(MetricsLog(values))
     view = LossView(run)
-    many = rows(3 * MOST_POINTS)
-    for start in range(0, len(many), 1000):
-        monkeypatch.setattr(
-            run, "metrics_since", lambda cursor, start=start: (many[start : start + 1000], cursor + 1000)
-        )
-        view._update()
-        assert len(view._sources["train"].data["step"]) <= MOST_POINTS
+    train = view._sources["train"]
+    assert 1000 < len(train.data["step"]) <= MOST_POINTS
+    assert max(train.data["loss"]) == 9000
+    for step in range(LONG + 1, LONG + 2 * MOST_POINTS):
+        run._log.append(Metrics(step, 0.0, "train", 150.0, 140.0, 10.0, 0.0))
+        if step % 500 == 0:
+            view._update()
+            assert train.data["step"][-1] == step
+            assert len(train.data["step"]) <= MOST_POINTS
+    assert max(train.data["loss"]) == 9000
+    assert (np.diff(train.data["step"]) > 0).all()
+    assert view._bokeh.x_range.end >= LONG + 2 * MOST_POINTS - 500
+
+
+def test_a_zoom_into_a_long_history_shows_every_row_until_all_is_followed_again():
+    view = LossView(run_with(log_of(LONG)))
+    view._bokeh.x_range.update(start=50_000, end=50_400)
+    view._on_zoom(SimpleNamespace())
+    steps = view._sources["train"].data["step"]
+    within = steps[(steps >= 50_000) & (steps <= 50_400)]
+    assert within.tolist() == [step for step in range(50_000, 50_401) if step % 100]
+    assert steps[0] < 1000  # the rest is there, too
+    assert steps[-1] > LONG - 2
+    assert len(steps) <= MOST_POINTS
+    view.follow = True
+    steps = view._sources["train"].data["step"]
+    assert ((steps >= 50_000) & (steps <= 50_400)).sum() < 50
+
+
+def test_every_term_of_a_long_history_has_its_own_extremes():
+    values = log_of(LONG).values()
+    values[4321, 5] = 900
+    view = LossView(run_with(MetricsLog(values)))
+    view.term = "kl"
+    assert max(view._sources["train"].data["value"]) == 900
+
+
+def test_a_term_that_is_not_told_leaves_the_others_to_be_seen():
+    values = log_of(500).values()
+    values[:, 4:6] = np.nan
+    view = LossView(run_with(MetricsLog(values)))
+    assert np.isfinite(view._sources["train"].data["value"]).all()
+    view.term = "kl"
+    assert view._bokeh.y_range.start < view._bokeh.y_range.end
+    assert "KL" not in view._words.object
+
+
+def test_another_run_has_its_own_history():
+    state = ExplorerState(run_with(log_of(LONG)))
+    view = LossView(state)
+    state.run = run_with(log_of(50))
+    assert view._sources["train"].data["step"].tolist() == list(range(1, 51))
 
 
 def test_a_zoom_is_not_taken_away():

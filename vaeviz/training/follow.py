@@ -6,6 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float64
+
 from vaeviz.data import Dataset
 from vaeviz.models import VAE
 from vaeviz.training.checkpoint import Checkpoint
@@ -78,6 +81,12 @@ class FollowedRun(SavedRun):
         self._look()
         with self._lock:
             return self._log.since(cursor)
+
+    def metrics_table(self, cursor: int, most: int) -> tuple[Float64[np.ndarray, "R 7"], int]:
+        """Return at most so many rows from the cursor on as numbers, and the cursor for the next call."""
+        self._look()
+        with self._lock:
+            return self._log.table(cursor, most)
 
     def snapshot(self, step: int | None = None) -> Snapshot:
         """Return the newest snapshot that was written, or that of a kept step.

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from jaxtyping import Float64
@@ -30,6 +30,10 @@ EMBEDDINGS_BUDGET = 128 * 2**20
 
 READ_AHEAD = 4
 """Snapshots read back from disk that stay in memory."""
+
+
+ROWS_AT_ONCE = 50_000
+"""Rows of a log that are read at once: the training waits for less than a millisecond."""
 
 
 class MetricsLog:
@@ -55,11 +59,38 @@ class MetricsLog:
         """Return a copy of all rows as numbers; the split is its place in `SPLITS`."""
         return np.array(self._values).reshape(-1, COLUMNS)
 
+    def table(self, cursor: int, most: int) -> tuple[Float64[np.ndarray, "R 7"], int]:
+        """Return a copy of at most so many rows from the cursor on as numbers, and the cursor for the next call."""
+        start = min(max(cursor, 0), len(self))
+        end = min(start + most, len(self))
+        return np.array(self._values[start * COLUMNS : end * COLUMNS]).reshape(-1, COLUMNS), end
+
     def since(self, cursor: int) -> tuple[list[Metrics], int]:
         """Return the rows from the cursor on, and the cursor for the next call."""
         end = len(self)
         starts = range(max(cursor, 0) * COLUMNS, end * COLUMNS, COLUMNS)
         return [row_of(self._values[start : start + COLUMNS]) for start in starts], end
+
+
+class Logs(Protocol):
+    """What has a log of metrics, such as a run."""
+
+    def metrics_since(self, cursor: int) -> tuple[list[Metrics], int]:
+        """Return the rows from the cursor on, and the cursor for the next call."""
+
+
+def metrics_table(run: Logs, cursor: int, most: int = ROWS_AT_ONCE) -> tuple[Float64[np.ndarray, "R 7"], int]:
+    """Return rows of a run's log from the cursor on as numbers, and the cursor for the next call.
+
+    No more than `most` rows from a run that has a `metrics_table(cursor, most)` of its own, as all of ours do; from
+    another one all that there are.
+    """
+    own = getattr(run, "metrics_table", None)
+    if own is not None:
+        table, end = own(cursor, most)
+        return table, end
+    rows, end = run.metrics_since(cursor)
+    return np.array([numbers_of(row) for row in rows], dtype=float).reshape(-1, COLUMNS), end
 
 
 def numbers_of(row: Metrics) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float64
 from torch import Tensor
 
 from vaeviz.data import Dataset, load_dataset
@@ -101,6 +102,10 @@ class PretrainedRun:
     def metrics_since(self, cursor: int) -> tuple[list[Metrics], int]:
         """Return the rows of metrics from the cursor on, and the cursor for the next call (begin with 0)."""
         return self._log.since(cursor)
+
+    def metrics_table(self, cursor: int, most: int) -> tuple[Float64[np.ndarray, "R 7"], int]:
+        """Return at most so many rows from the cursor on as numbers, and the cursor for the next call."""
+        return self._log.table(cursor, most)
 
     def snapshot(self, step: int | None = None) -> Snapshot:
         """Return the newest snapshot, or that of a kept step.

@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
+import numpy as np
+from jaxtyping import Float64
+
 from vaeviz.data import Dataset
 from vaeviz.models import VAE
 from vaeviz.training.checkpoint import Architecture, Checkpoint
@@ -314,6 +317,11 @@ class TrainingRun:
         """Return the rows of metrics from the cursor on, and the cursor for the next call (begin with 0)."""
         with self._changed:
             return self._log.since(cursor)
+
+    def metrics_table(self, cursor: int, most: int) -> tuple[Float64[np.ndarray, "R 7"], int]:
+        """Return at most so many rows from the cursor on as numbers, and the cursor for the next call."""
+        with self._changed:
+            return self._log.table(cursor, most)
 
     def snapshot(self, step: int | None = None) -> Snapshot:
         """Return the newest snapshot, or that of a kept step.

@@ -4,6 +4,8 @@ import copy
 import os
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Float64
 from torch import Tensor
 
 from vaeviz.data import Dataset
@@ -96,6 +98,10 @@ class SavedRun:
     def metrics_since(self, cursor: int) -> tuple[list[Metrics], int]:
         """Return the rows of metrics from the cursor on, and the cursor for the next call (begin with 0)."""
         return self._log.since(cursor)
+
+    def metrics_table(self, cursor: int, most: int) -> tuple[Float64[np.ndarray, "R 7"], int]:
+        """Return at most so many rows from the cursor on as numbers, and the cursor for the next call."""
+        return self._log.table(cursor, most)
 
     def snapshot(self, step: int | None = None) -> Snapshot:
         """Return the newest snapshot, or that of a kept step.

@@ -1,5 +1,7 @@
 """The encoder's side: where it puts the examples in the latent plane."""
 
+from functools import lru_cache, partial
+
 import holoviews as hv
 import numpy as np
 import panel as pn
@@ -9,15 +11,20 @@ from bokeh.events import Tap
 
 from vaeviz.latent import density_contours, posterior_ellipses
 from vaeviz.training import Run, Snapshot
+from vaeviz.views.cloud import SAMPLE, thinned
 from vaeviz.views.coloring import SCALE_CSS, Coloring, classes, coloring, scale_markup
 from vaeviz.views.hooks import weak_hooks
+from vaeviz.views.lasso import Lasso
 from vaeviz.views.layers import LinesLayer, PictureLayer, ScatterLayer
 from vaeviz.views.legend import Legend
 from vaeviz.views.outlines import ELLIPSE_POINTS, MOST_ELLIPSES, MOST_TRAILS, Trail, TrailKeeper, evenly
 from vaeviz.views.palette import CLASSES, INK
 from vaeviz.views.plane import OPTIONS, PlaneView
-from vaeviz.views.planes import Coordinates, from_z
+from vaeviz.views.planes import Coordinates
 from vaeviz.views.plots import picture_plot, scatter_plot
+from vaeviz.views.raster import RasterLayer
+from vaeviz.views.scatter import Scene, in_figure, placed
+from vaeviz.views.shade import shade
 from vaeviz.views.view import COMPACT, choice, one_line, plot_pane, switch, text, toggle
 
 ROW_CSS = """
@@ -31,6 +38,9 @@ ADVICE_CSS = """
 :host > div { position: absolute; left: 12px; top: 10px; width: 130px; contain: layout style; opacity: 0.65; }
 """
 COLOR_BY = {"label": "label", "KL": "KL", "recon.": "reconstruction", "σ": "σ"}
+MOST_POINTS = 50_000
+"""More examples than these are drawn as a picture: a browser would take seconds for the points themselves."""
+
 TAP_REACH = 6
 """Pixels around an example within which a tap takes it."""
 
@@ -40,6 +50,9 @@ STEPS = (3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200, 500, 1000)
 
 class LatentView(PlaneView):
     """Posterior means of the embedded examples, z1 across and z2 up; in z or in the prior's percentiles u.
+
+    More than `MOST_POINTS` of them are drawn as one picture (see `vaeviz.views.shade`), which is made anew for the part
+    of the plane that is seen; all that a person can do stays the same.
 
     Parameters
     ----------
@@ -67,9 +80,11 @@ class LatentView(PlaneView):
         self._contours = LinesLayer("contours", [INK], width=1.5)
         self._ellipses = LinesLayer("ellipses", CLASSES, width=1.5)
         self._trails = LinesLayer("trails", CLASSES, alpha=0.8)
-        self._layers = self._dots, self._ground, self._contours, self._ellipses, self._trails
+        self._raster = RasterLayer("raster", self.state)
+        self._layers = self._dots, self._raster, self._ground, self._contours, self._ellipses, self._trails
         self._coloring: Coloring | None = None
-        self._in_split: tuple = (None, None, None)
+        self._placed = lru_cache(maxsize=1)(placed)
+        self._lasso = Lasso(self.state, lambda: partial(self._placed, self._scene()))
         self._keeper = TrailKeeper()
         self.state.prepare(self._prepared("colors"), self._color)
         self.state.prepare(self._prepared("trail"), self._follow)
@@ -103,6 +118,7 @@ class LatentView(PlaneView):
         self._update_axes()
         self._on_more()
         self._update_words()
+        self._show_points()
 
     def _make_options(self) -> list[pn.viewable.Viewable]:
         return [
@@ -145,8 +161,9 @@ class LatentView(PlaneView):
     def _attach(self, plot, element) -> None:
         figure = plot.state
         if figure.id not in self._marks:
-            for layer in (self._contours, self._trails, self._ellipses):  # under the marks
+            for layer in (self._raster, self._contours, self._trails, self._ellipses):  # under the marks
                 layer.attach(figure)
+            self._lasso.attach(figure)
         super()._attach(plot, element)
 
     # What is worked out beside the page's own thread
@@ -161,7 +178,10 @@ class LatentView(PlaneView):
     # What a person does
 
     def _on_select(self, attr: str, old: list[int], new: list[int]) -> None:
-        self.state.selection = list(new)
+        if self._is_large:
+            self._lasso.on_indices(new)
+        else:
+            self.state.selection = list(new)
 
     def _on_axes(self, _) -> None:
         if self._across.value is not None and self._up.value is not None:
@@ -183,7 +203,8 @@ class LatentView(PlaneView):
         across, up = figure.x_range, figure.y_range
         scale = np.array([(figure.inner_width or 1) / (across.end - across.start),
                           (figure.inner_height or 1) / (up.end - up.start)])  # fmt: skip
-        distances = np.linalg.norm((self._points() - (event.x, event.y)) * scale, axis=1)
+        points = self._points()
+        distances = np.hypot((points[:, 0] - event.x) * scale[0], (points[:, 1] - event.y) * scale[1])
         distances[np.isnan(distances)] = np.inf
         row = int(np.argmin(distances))
         return row if distances[row] <= TAP_REACH else None
@@ -200,31 +221,25 @@ class LatentView(PlaneView):
 
     # What follows from state
 
+    @property
+    def _is_large(self) -> bool:
+        """Whether there are too many points for a browser."""
+        return len(self.state.frame.snapshot.ids) > MOST_POINTS
+
+    def _scene(self) -> Scene:
+        state = self.state
+        return Scene(
+            state.run,
+            state.frame.snapshot,
+            state.frame.cloud,
+            state.coordinates,
+            tuple(self.hidden_classes),
+            self.split,
+        )
+
     def _points(self) -> np.ndarray:
         """Return where the examples lie, (N, 2), in the figure's coordinates; hidden ones are NaN."""
-        points = self._place(self.state.in_plane(self.state.frame.snapshot.mu.astype(float)))
-        points[self._hidden()] = np.nan
-        return points
-
-    def _place(self, points: np.ndarray, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Return points (N, 2) of the planes, in z, in the figure's coordinates; they belong to examples in rows."""
-        state = self.state
-        points = from_z(points, state.coordinates)
-        if state.latent_dim == 1:  # a second coordinate without meaning, the same for each example every time
-            spread = np.random.default_rng(0).uniform(0.1, 0.9, len(state.frame.snapshot.ids))[rows]
-            points[:, 1] = spread if state.coordinates == "u" else 4 * spread - 2
-        return points
-
-    def _hidden(self) -> np.ndarray:
-        """Return which examples are not drawn, (N,)."""
-        run, snapshot = self.state.run, self.state.frame.snapshot
-        hidden = np.isin(classes(run, snapshot), self.hidden_classes)
-        if self.split == "all":
-            return hidden
-        if self._in_split[:2] != (run, self.split):
-            members = getattr(run.dataset, self.split).numpy()
-            self._in_split = run, self.split, np.isin(snapshot.ids, members)
-        return hidden | ~self._in_split[2]
+        return self._placed(self._scene())
 
     def _classes(self) -> np.ndarray:
         return classes(self.state.run, self.state.frame.snapshot)
@@ -235,7 +250,19 @@ class LatentView(PlaneView):
         if shown is None:  # a frame from before this view
             shown = self._color(self.state.run, frame.snapshot)
         self._coloring = shown
+        if self._is_large:  # one row, which is not seen: it stands for the selection
+            return np.full((1, 2), np.nan), np.zeros(1), shown.colors, shown.limits
         return self._points(), shown.values, shown.colors, shown.limits
+
+    def _show_points(self) -> None:
+        self._dots.show(*self._scatter())
+        self._lasso.active = self._is_large
+        if not self._is_large:
+            self._raster.hide()
+            return
+        scene, shown = self._scene(), self._coloring
+        rows = np.array(self.state.selection) if self.state.selection else None
+        self._raster.show(lambda window: shade(self._placed(scene), shown, window, rows))
 
     def _backdrop(self) -> tuple:
         """Return the manifold where it lies exactly under the points: the grid is uniform in u, as these axes are."""
@@ -256,7 +283,7 @@ class LatentView(PlaneView):
             self._shown_axes = self.state.plane.axes
             self._update_coordinates()
             return
-        self._dots.show(*self._scatter())
+        self._show_points()
         if self.state.coordinates == "u":
             self._ground.show(*self._backdrop())
         if self.extent == "auto" and self._ranges() != self._shown_ranges:
@@ -266,7 +293,7 @@ class LatentView(PlaneView):
         self._update_words()
 
     def _update_coordinates(self, *_) -> None:
-        self._dots.show(*self._scatter())
+        self._show_points()
         self._ground.show(*self._backdrop())
         for marks in self._marks.values():
             self._label_axes(marks.figure)
@@ -288,7 +315,7 @@ class LatentView(PlaneView):
         if not self.contours or self.state.latent_dim == 1:  # on a line, the height of a point means nothing
             self._contours.show([], [])
             return
-        points = self._points()
+        points = thinned(self._points(), SAMPLE)
         (left, right), (bottom, top) = self._ranges()
         levels = density_contours(points[~np.isnan(points[:, 0])], extent=(left, right, bottom, top))
         lines = [line for outlines in levels for line in outlines]
@@ -322,13 +349,15 @@ class LatentView(PlaneView):
 
     def _place_lines(self, lines: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Return lines (R, K, 2) of the planes, in z, in the figure's coordinates."""
-        points = self._place(lines.reshape(-1, 2), np.repeat(rows, lines.shape[1]))
+        state = self.state
+        owners = np.repeat(rows, lines.shape[1])
+        points = in_figure(lines.reshape(-1, 2), state.coordinates, state.frame.snapshot, owners)
         return points.reshape(lines.shape)
 
     def _drawn(self, rows: list[int]) -> np.ndarray:
         """Return those of the rows that are drawn."""
         chosen = np.asarray(rows, int)
-        return chosen[~self._hidden()[chosen]]
+        return chosen[~np.isnan(self._points()[chosen, 0])]
 
     def _update_words(self) -> None:
         """Tell what the colours stand for, which split is drawn, and how much of the variance the plane shows."""
@@ -337,6 +366,8 @@ class LatentView(PlaneView):
         if self._scale.visible:
             self._scale.object = scale_markup(shown)
         hint = self.hint if self.split == "all" else f"{self.split} split"
+        if self._is_large:
+            hint += f", {len(state.frame.snapshot.ids):,} points"
         self._title.object = f"<div><b>{self.title}</b> <span>{hint}</span></div>"
         shares = state.plane.explained
         if shares is not None:
@@ -360,14 +391,18 @@ class LatentView(PlaneView):
         if self.extent != "auto":
             limit = float(self.extent[1:])
             return (-limit, limit), (-limit, limit)
-        reach = np.quantile(np.abs(self.state.in_plane(self.state.frame.snapshot.mu)), 0.995)
+        reach = self.state.frame.cloud.reach
         limit = next((float(step) for step in STEPS if step >= reach), float(reach))
         return (-limit, limit), (-limit, limit)
 
     def _update_selection(self, *_) -> None:
+        rows = list(self.state.selection)
+        if self._is_large:
+            rows = [0] if rows else []
+            self._show_points()
         for source in self._dots.sources:
-            if list(source.selected.indices) != self.state.selection:
-                source.selected.indices = list(self.state.selection)
+            if list(source.selected.indices) != rows:
+                source.selected.indices = rows
         self._update_outlines()
         if self.trail:
             self.state.refresh()

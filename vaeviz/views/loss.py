@@ -1,8 +1,5 @@
 """The loss as it falls, in nats."""
 
-from collections.abc import Sequence
-from itertools import pairwise
-
 import numpy as np
 import panel as pn
 import param
@@ -11,28 +8,34 @@ from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool, Ran
 from bokeh.models.tickers import BasicTicker
 from bokeh.plotting import figure as Figure
 
-from vaeviz.training import Metrics
+from vaeviz.training import Run
+from vaeviz.training.curve import SMOOTH, TERMS, Curve, in_order
+from vaeviz.training.history import ROWS_AT_ONCE, SPLITS, metrics_table
 from vaeviz.views.palette import MARK, TRAIN, VALIDATION
+from vaeviz.views.raster import beside
 from vaeviz.views.view import View, dress, one_line, switch, text, toggle
 
-MOST_POINTS = 4000
-"""Rows of one split that a browser holds; beyond it the history is thinned, minima and maxima kept."""
+MOST_POINTS = 6000
+"""Rows of one split that a browser holds; beyond it they are thinned, minima and maxima kept."""
 
-SMOOTHING = 0.8
+DETAIL_SECONDS = 0.1
+"""More of what is zoomed into is read when the hand has had so long to go on."""
+
 WORDS_CSS = """
 :host { font-size: 11.5px; }
 :host > div > div { padding: 0 12px; }
 i { display: inline-block; width: 14px; height: 3px; vertical-align: middle; margin-right: 5px; }
 """
-TERMS = ("loss", "reconstruction", "kl")
-COLUMNS = ("step", "x", "epoch", "value", "smooth", *TERMS)
+NAMES = ("loss", "reconstruction", "kl")
+COLUMNS = ("step", "x", "epoch", "value", "smooth", *NAMES)
 
 
 class LossView(View):
     """Loss, reconstruction or KL over the steps, train and validation, in nats per example.
 
     Each look at the run streams the new rows only. A zoom is never taken away: Follow goes off with it, and on again
-    by a click.
+    by a click. Of a long history the browser has the extremes of each stretch (`Curve`), and more of the part that is
+    zoomed into.
 
     Parameters
     ----------
@@ -50,8 +53,10 @@ class LossView(View):
     def __init__(self, state, **params) -> None:
         super().__init__(state, **params)
         self._cursor = 0
-        self._rows: dict[str, list[Metrics]] = {"train": [], "validation": []}
-        self._sources = {split: ColumnDataSource({c: [] for c in COLUMNS}, name=split) for split in self._rows}
+        self._curves = {"train": Curve(), "validation": Curve()}
+        self._details: dict[str, Curve] = {}
+        self._detail_wanted = self._detailing = False
+        self._sources = {split: ColumnDataSource({c: [] for c in COLUMNS}, name=split) for split in self._curves}
         self._mark = Span(dimension="height", line_color=MARK, line_width=2, visible=False, name="shown step")
         self._bokeh = self._make_figure()
         self._figure = pn.pane.Bokeh(self._bokeh, sizing_mode="stretch_both", margin=0)
@@ -98,6 +103,7 @@ class LossView(View):
 
     def _on_zoom(self, event: RangesUpdate) -> None:
         self.follow = False
+        self._want_detail()
 
     def _on_reset(self, event: Reset) -> None:
         self.follow = True
@@ -109,13 +115,16 @@ class LossView(View):
     @param.depends("follow", watch=True)
     def _on_follow(self) -> None:
         if self.follow:
+            if self._details:
+                self._details = {}
+                self._show_curves()
             self._update_ranges()
 
     @param.depends("term", "log_steps", watch=True)
     def _redraw(self) -> None:
         self._label_axes(self._bokeh)
-        for split in self._rows:
-            self._sources[split].data = self._columns(split, self._rows[split])
+        self._details = {}
+        self._show_curves()
         self.follow = True
         self._update_ranges()
         self._update_mark()
@@ -124,31 +133,61 @@ class LossView(View):
 
     def _begin_anew(self, *_) -> None:
         self._cursor = 0
-        for split, rows in self._rows.items():
-            rows.clear()
-            self._sources[split].data = {c: [] for c in COLUMNS}
+        self._curves = {split: Curve() for split in self._curves}
+        self._details = {}
+        self._show_curves()
         self.follow = True
         self._update_words()
         self._update()
 
     def _update(self, *_) -> None:
-        rows, self._cursor = self.state.run.metrics_since(self._cursor)
-        for split, seen in self._rows.items():
-            new = [row for row in rows if row.split == split]
-            if not new:
-                continue
-            source = self._sources[split]
-            if len(seen) + len(new) > MOST_POINTS:
-                seen[:] = thin([*seen, *new], MOST_POINTS // 2)
-                source.data = self._columns(split, seen)
-            else:
-                last = source.data["smooth"][-1] if seen else None
-                seen.extend(new)
-                source.stream(self._columns(split, new, last))
-        if rows:
+        """Read the rows that are new, and stream them; where they are too many, thin what there is."""
+        new: dict[str, list[np.ndarray]] = {split: [] for split in self._curves}
+        table = None
+        while table is None or len(table) == ROWS_AT_ONCE:
+            table, self._cursor = metrics_table(self.state.run, self._cursor)
+            for split, rows in by_split(table).items():
+                new[split].append(self._curves[split].add(rows))
+        for split, parts in new.items():
+            rows, source = np.concatenate(parts), self._sources[split]
+            if len(source.data["step"]) + len(rows) > MOST_POINTS:
+                self._show_curve(split)
+            elif len(rows):
+                source.stream(self._columns(rows))
+        if any(len(part) for parts in new.values() for part in parts):
             self._update_words()
             if self.follow:
                 self._update_ranges()
+
+    def _show_curves(self) -> None:
+        for split in self._curves:
+            self._show_curve(split)
+
+    def _show_curve(self, split: str) -> None:
+        """Show the extremes of all stretches, and what is known of the part that is seen."""
+        curves = [self._curves[split], *([self._details[split]] if split in self._details else [])]
+        rows = in_order(np.concatenate([curve.rows(self._term) for curve in curves]))
+        self._sources[split].data = self._columns(rows)
+
+    def _want_detail(self) -> None:
+        """Read more of what is seen, where rows were left out, beside the page; one at a time, and then the newest."""
+        self._detail_wanted = True
+        if self._detailing or not any(curve.is_thinned for curve in self._curves.values()):
+            return
+        self._detailing, self._detail_wanted = True, False
+        run, ends = self.state.run, (self._bokeh.x_range.start, self._bokeh.x_range.end)
+        low, high = (10**end for end in ends) if self.log_steps else ends
+
+        def show(details: dict[str, Curve] | None) -> None:
+            self._detailing = False
+            if details is None or self.state.run is not run or self.follow:
+                return
+            self._details = details
+            self._show_curves()
+            if self._detail_wanted:
+                self._want_detail()
+
+        beside(self.state, lambda: detailed(run, low, high), show, "The loss can't be read", DETAIL_SECONDS)
 
     def _update_mark(self, *_) -> None:
         """Mark the step that the views show, while it is not the newest."""
@@ -159,28 +198,33 @@ class LossView(View):
 
     def _update_ranges(self) -> None:
         """Show all steps; in height, what came after the first steep fall."""
-        rows = [row for seen in self._rows.values() for row in seen]
-        if not rows:
+        if all(curve.last is None for curve in self._curves.values()):
             return
-        last = max(row.step for row in rows)
-        values = [getattr(row, self.term) for row in rows if row.step >= 0.04 * last]
-        values = [value for value in values if np.isfinite(value)] or [0.0]  # one that is not told is NaN
-        low, high = min(values), max(values)
+        last = max(curve.last[0] for curve in self._curves.values() if curve.last is not None)
+        steps, values = (
+            np.concatenate([source.data[name] for source in self._sources.values()]) for name in ("step", "value")
+        )
+        values = values[(steps >= 0.04 * last) & np.isfinite(values)]  # a term that is not told is NaN
+        low, high = (values.min(), values.max()) if len(values) else (0.0, 0.0)
         room = 0.06 * max(high - low, 1e-3)
         start, end = (0.0, max(np.log10(max(last, 1)), 0.1)) if self.log_steps else (0.0, max(float(last), 1.0))
         for axis, bounds in ((self._bokeh.x_range, (start, end)), (self._bokeh.y_range, (low - room, high + room))):
             axis.update(start=bounds[0], end=bounds[1], reset_start=bounds[0], reset_end=bounds[1])
 
-    def _columns(self, split: str, rows: Sequence[Metrics], last: float | None = None) -> dict:
-        steps = np.array([row.step for row in rows], dtype=float)
-        values = np.array([getattr(row, self.term) for row in rows], dtype=float)
+    @property
+    def _term(self) -> int:
+        return NAMES.index(self.term)
+
+    def _columns(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Return rows of a curve (n, 11) as the columns that the browser has."""
+        steps = rows[:, 0]
         return {
             "step": steps,
             "x": np.log10(np.maximum(steps, 1)) if self.log_steps else steps,
-            "epoch": np.array([row.epoch for row in rows]),
-            "value": values,
-            "smooth": smoothed(values, last),
-            **{term: np.array([getattr(row, term) for row in rows]) for term in TERMS},
+            "epoch": rows[:, 1],
+            "value": rows[:, TERMS[self._term]],
+            "smooth": rows[:, SMOOTH[self._term]],
+            **{name: rows[:, term] for name, term in zip(NAMES, TERMS, strict=True)},
         }
 
     def _label_axes(self, figure: Figure) -> None:
@@ -196,34 +240,25 @@ class LossView(View):
     def _update_words(self) -> None:
         words = []
         for split, color in (("train", TRAIN), ("validation", VALIDATION)):
-            rows = self._rows[split]
-            if rows:
-                row = rows[-1]
-                parts = "" if np.isnan(row.reconstruction) else f" = {row.reconstruction:.1f} + {row.kl:.1f} KL"
-                words.append(f'<i style="background:{color}"></i>{split} <b>{row.loss:.1f}</b>{parts}')
+            last = self._curves[split].last
+            if last is not None:
+                loss, reconstruction, kl = last[list(TERMS)]
+                parts = "" if np.isnan(reconstruction) else f" = {reconstruction:.1f} + {kl:.1f} KL"
+                words.append(f'<i style="background:{color}"></i>{split} <b>{loss:.1f}</b>{parts}')
         self._words.object = f"<div>{' &ensp; '.join(words) or 'no steps yet'}</div>"
 
 
-def smoothed(values: np.ndarray, last: float | None = None) -> np.ndarray:
-    """Return the exponential moving average of values, going on from the last one before them."""
-    smooth = np.empty(len(values))
-    for i, value in enumerate(values):
-        last = value if last is None else SMOOTHING * last + (1 - SMOOTHING) * value
-        smooth[i] = last
-    return smooth
+def by_split(table: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the rows (R, 7) of training and of validation."""
+    return {split: table[table[:, 2] == SPLITS.index(split)] for split in ("train", "validation")}
 
 
-def thin(rows: Sequence[Metrics], most: int) -> list[Metrics]:
-    """Return at most so many rows, those of lowest and highest loss of each stretch, so that no spike vanishes."""
-    edges = np.linspace(0, len(rows), most // 2 + 1).astype(int)
-    kept = []
-    for start, end in pairwise(edges):
-        stretch = rows[start:end]
-        if stretch:
-            ends = {id(row): row for row in (min(stretch, key=_loss), max(stretch, key=_loss))}
-            kept.extend(sorted(ends.values(), key=lambda row: row.step))
-    return kept
-
-
-def _loss(row: Metrics) -> float:
-    return row.loss
+def detailed(run: Run, low: float, high: float) -> dict[str, Curve]:
+    """Read the whole log again for the curves between two steps; any thread may."""
+    curves = {split: Curve(steps=(low, high)) for split in ("train", "validation")}
+    cursor, table = 0, None
+    while table is None or len(table) == ROWS_AT_ONCE:
+        table, cursor = metrics_table(run, cursor)
+        for split, rows in by_split(table).items():
+            curves[split].add(rows)
+    return curves

@@ -26,6 +26,7 @@ from vaeviz.latent import (
 )
 from vaeviz.training import Run, Snapshot
 from vaeviz.training.memory import is_out_of_memory
+from vaeviz.views.cloud import SAMPLE, Cloud, thinned
 from vaeviz.views.pictures import mosaic
 from vaeviz.views.planes import Coordinates
 
@@ -62,6 +63,8 @@ class Frame(NamedTuple):
     snapshot : Snapshot
     plane : Plane
         The directions of the latent space that are across and up in both planes.
+    cloud : Cloud
+        Where the embedded examples lie in it.
     manifold : ndarray (R, S, C)
         The tiles as one picture of bytes.
     coordinates, limit, side
@@ -72,6 +75,7 @@ class Frame(NamedTuple):
 
     snapshot: Snapshot
     plane: Plane
+    cloud: Cloud
     manifold: UInt8[np.ndarray, "R S C"]
     coordinates: Coordinates
     limit: float
@@ -140,6 +144,7 @@ class ExplorerState(param.Parameterized):
         self._task: asyncio.Task | None = None
         self._preparations: dict[str, Callable[[Run, Snapshot], Any]] = {}
         self._ahead: set[int] = set()
+        self._nearest: tuple[tuple[Cloud, bytes], int] | None = None
         self._ahead_at = -np.inf
         self._begin_anew()
 
@@ -383,12 +388,14 @@ class ExplorerState(param.Parameterized):
         tiles = np.concatenate([decode(snapshot.vae, part)[..., ::stride, ::stride] for part in parts])
         picture = mosaic(tiles, 1 if flat else side, side)
         prepared = {name: work(run, snapshot) for name, work in self._preparations.items()}
-        return Frame(snapshot, plane, picture, self.manifold_range, self.manifold_limit, side, prepared)
+        cloud = Cloud(plane, snapshot.mu)
+        return Frame(snapshot, plane, cloud, picture, self.manifold_range, self.manifold_limit, side, prepared)
 
     def _plane_of(self, snapshot: Snapshot) -> Plane:
         latent_dim = snapshot.vae.latent_dim
         if self.plane_kind == "PCA":
-            return principal_plane(snapshot.mu, None if self.frame is None else self._previous_plane(latent_dim))
+            previous = None if self.frame is None else self._previous_plane(latent_dim)
+            return principal_plane(thinned(snapshot.mu, SAMPLE), previous)
         axes = self.axes if latent_dim > 1 else (0,)
         return axes_plane(axes, latent_dim)
 
@@ -432,8 +439,11 @@ class ExplorerState(param.Parameterized):
 
     def nearest_row(self, code: Float[np.ndarray, " L"]) -> int:
         """Return the row of the embedded example whose posterior mean lies nearest in the planes."""
-        mu = self.in_plane(self.frame.snapshot.mu)
-        return int(np.argmin(((mu - self.in_plane(code[None])) ** 2).sum(1)))
+        asked = self.frame.cloud, code.tobytes()
+        if self._nearest is None or self._nearest[0] != asked:  # each view that follows the mouse asks for the same
+            (point,) = self.in_plane(code[None])
+            self._nearest = asked, self.frame.cloud.nearest(point)
+        return self._nearest[1]
 
     def point_at(self, code: Float[np.ndarray, " L"], plane: str = "") -> None:
         """Point at a code, in the view of that name."""
