@@ -17,9 +17,8 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.loss_delay import CLOCK_JS
+from benchmarks.record import delays, tell, write
 from tests.browser.driver import Window, chromium, wait_until
 from vaeviz.training.live import read_rows
 
@@ -41,6 +40,7 @@ def command(*words: str) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=30, help="how long to watch")
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
     options = parser.parse_args()
     written: dict[int, float] = {}
     ended = threading.Event()
@@ -66,11 +66,13 @@ def main() -> None:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=30)
     first = min(written, default=0)  # noted together with all that was there before
-    delays = np.array([seen[step] - at for step, at in written.items() if step in seen and step > first + 500])
+    late = [seen[step] - at for step, at in written.items() if step in seen and step > first + 500]
     missing = sum(step > first + 500 and step not in seen for step in written)
-    median, p95, worst = np.percentile(delays, (50, 95, 100))
-    print(f"row in the file -> point on the screen, {len(delays)} rows ({missing} never)")
-    print(f"median {median:.0f}, 95 % {p95:.0f} (target 1,000), worst {worst:.0f} ms")
+    print(f"{missing} rows were never seen")
+    figures = [delays("row written by another process → point on the screen of `explore`", late, 1000)]
+    tell(figures)
+    if options.json:
+        write(figures, options.json)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,11 @@ time from the row's entry into the log until the frame with its point has been p
 import argparse
 import socket
 import time
+from pathlib import Path
 
-import numpy as np
 import panel as pn
 
+from benchmarks.record import delays, tell, write
 from tests.browser.driver import Window, chromium
 from vaeviz.training.history import MetricsLog
 from vaeviz.views.page import explorer_page
@@ -40,7 +41,10 @@ def answers(port: int) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20, help="how long to watch")
+    parser.add_argument("--quick", action="store_true", help="two seconds: does it work?")
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
     options = parser.parse_args()
+    seconds = 2 if options.quick else options.seconds
     pn.extension()
     logged: dict[int, float] = {}
     append = MetricsLog.append
@@ -64,12 +68,14 @@ def main() -> None:
         window.until_status("running")
         window.until(lambda: window.step() > 100, "the training goes its way")
         logged.clear()
-        window.page.wait_for_timeout(options.seconds * 1000)
+        window.page.wait_for_timeout(seconds * 1000)
         window.click("Stop")
         seen = {int(step): at for step, at in window.page.evaluate("seen").items()}
-    delays = np.array([seen[step] - at for step, at in logged.items() if step in seen])
-    median, p95, worst = np.percentile(delays, (50, 95, 100))
-    print(f"row -> point, {len(delays)} rows   median {median:.0f}, 95 % {p95:.0f} (target 500), worst {worst:.0f} ms")
+    late = [seen[step] - at for step, at in logged.items() if step in seen]
+    figures = [delays("row of the log → point on the screen, while training", late, 500)]
+    tell(figures)
+    if options.json:
+        write(figures, options.json)
     server.stop()
 
 

@@ -9,12 +9,14 @@ cores. So that 40 steps are kept within a minute, every 8th step is kept here, a
 import argparse
 import itertools
 import socket
+from pathlib import Path
 
 import numpy as np
 import panel as pn
 
 import vaeviz.training.loop
 import vaeviz.training.run
+from benchmarks.record import delays, tell, write
 from tests.browser.driver import Window, chromium, wait_until
 from vaeviz import DenseVAE, TrainConfig, TrainingRun, load_dataset
 from vaeviz.views.page import explorer_page
@@ -64,15 +66,13 @@ def turns(window: Window, count: int) -> np.ndarray:
     return np.array(window.page.evaluate("turned.samples"))
 
 
-def report(when: str, samples: np.ndarray) -> None:
-    median, p95, worst = np.percentile(samples, (50, 95, 100))
-    print(f"key -> all views, {when:15s} median {median:4.0f}, 95 % {p95:4.0f} (target 250), worst {worst:4.0f} ms")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=70, help="turns for each figure")
+    parser.add_argument("--quick", action="store_true", help="three turns of each: does it work?")
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
     options = parser.parse_args()
+    count = 3 if options.quick else options.turns
     vaeviz.training.loop.kept_steps = vaeviz.training.run.kept_steps = kept_early
     pn.extension()
     data = load_dataset("mnist-5k")
@@ -88,11 +88,15 @@ def main() -> None:
         window = Window(browser.new_page(viewport={"width": 1440, "height": 900}))
         window.open(f"http://localhost:{port}/explorer?run={run.id}")
         window.page.evaluate(CLOCK_JS)
-        turns(window, KEPT)  # warm up: each step is embedded once
-        report("idle", turns(window, options.turns))
+        turns(window, 3 if options.quick else KEPT)  # warm up: each step is embedded once
+        what = f"arrow key → all views at another of {KEPT} kept steps"
+        figures = [delays(f"{what}, idle", turns(window, count), 250)]
         run.resume()
-        report("while training", turns(window, options.turns))
+        figures.append(delays(f"{what}, while training", turns(window, count), 250))
         print(window.status())
+    tell(figures)
+    if options.json:
+        write(figures, options.json)
     run.stop()
     server.stop()
 

@@ -1,149 +1,356 @@
-"""How fast vaeviz trains, beside a plain PyTorch loop and beside the matrix products alone.
+"""How fast vaeviz trains, beside its peers and beside the matrix products alone.
 
-One network, 784-500-500-2, batch 128, on the CPU, in one run whose contestants take turns (A B C A B C …):
+The same network, batch, data and number of steps, on the CPU, in one run whose contestants take short turns
+(A B C A B C …); a ratio is the median of those of the rounds, since the machine's speed drifts between them.
 
-- vaeviz: `vaeviz.train`, drained, with its log, gradient clipping and kept snapshots;
-- plain:  the loop of the PyTorch examples: a DataLoader that turns one uint8 image at a time into floats, Adam, summed
-          binary cross-entropy and KL, the loss read at every step;
-- gemm:   the matrix products of the same network, forward and backward, and nothing else: no loop can be faster
-          in the same arithmetic.
+- vaeviz:   `vaeviz.train`, drained, with its log, gradient clipping and kept snapshots;
+- bf16:     the same with `precision="bf16"`, with --bf16;
+- examples: the loop of the PyTorch examples' VAE: a DataLoader over images which are made into tensors one by one, as
+            torchvision's MNIST and ToTensor do, Adam as it comes, the loss read at every step;
+- pythae:   the training step of pythae's `BaseTrainer`, on its own dataset of floats;
+- products: the matrix products of the same network, forward and backward, and nothing else: no loop can be faster in
+            the same arithmetic.
 
-No contestant validates. Prints the median seconds of each, its examples/s, and the ratios of the medians.
+None of them validates within its turns. At the end each has done equally many steps: their -ELBO on held-out images
+shows that they learn the same.
 
-    python benchmarks/training.py --dataset mnist --steps 100 --repeats 15
+    python -m benchmarks.training                                # 784-500-500-2 and 784-400-20, batches of 128 and 512
+    VAEVIZ_DATA_DIR=… python -m benchmarks.training --dataset mnist --networks 500-500-2 --batches 128 --bf16
 """
 
 import argparse
+import contextlib
+import logging
+import os
+import platform
+import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from itertools import islice, pairwise
-from statistics import median
+from itertools import pairwise
+from pathlib import Path
+from statistics import median, quantiles
+from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as Examples
 
 import vaeviz as vz
+from benchmarks.record import Figure, tell, write
+from vaeviz.training import Progress
 
-BATCH = 128
-HIDDEN = (500, 500)
-LATENT = 2
-
-
-def main() -> None:
-    options = parse()
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    data = vz.load_dataset(options.dataset, validation=0)
-    print(f"{data!r}, {torch.get_num_threads()} threads, {options.steps} steps of {BATCH}")
-    contestants: dict[str, Callable[[vz.Dataset, int], None]] = {"vaeviz": vaeviz, "plain": plain, "gemm": gemm}
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for run in contestants.values():
-        run(data, 20)  # warms up
-    for _ in range(options.repeats):
-        for name, run in contestants.items():
-            start = time.perf_counter()
-            run(data, options.steps)
-            seconds[name].append(time.perf_counter() - start)
-    report(seconds, options.steps * BATCH)
+TARGETS = {"examples": 2.0, "pythae": 1.6, "products": 1.35, "bf16": 1.25}
+NAMES = {"examples": "the PyTorch examples' loop", "pythae": "pythae's trainer", "products": "the bare matrix products"}
 
 
-def report(seconds: dict[str, list[float]], examples: int) -> None:
-    medians = {name: median(times) for name, times in seconds.items()}
-    print(f"\n{'':8}{'median s':>10}{'fastest':>10}{'slowest':>10}{'examples/s':>12}{'x vaeviz':>10}{'x gemm':>10}")
-    for name, times in seconds.items():
-        middle = medians[name]
-        print(
-            f"{name:8}{middle:10.2f}{min(times):10.2f}{max(times):10.2f}{examples / middle:12,.0f}"
-            f"{middle / medians['vaeviz']:10.2f}{middle / medians['gemm']:10.2f}"
-        )
+class Network(NamedTuple):
+    """A network by its hidden sizes and its latent dimensions, of gray images of 28 × 28."""
+
+    hidden: tuple[int, ...]
+    latent: int
+
+    @classmethod
+    def of(cls, words: str) -> "Network":
+        """Return the network of words such as "500-500-2"."""
+        *hidden, latent = map(int, words.split("-"))
+        return cls(tuple(hidden), latent)
+
+    def __str__(self) -> str:
+        return "-".join(map(str, (784, *self.hidden, self.latent)))
 
 
-def vaeviz(data: vz.Dataset, steps: int) -> None:
-    model = vz.DenseVAE(data.image_shape, hidden_sizes=HIDDEN, latent_dim=LATENT)
-    config = vz.TrainConfig(steps=steps, batch_size=BATCH, device="cpu")
-    deque(vz.train(model, data, config), maxlen=0)
+class Contestant(NamedTuple):
+    """Who takes part.
+
+    Attributes
+    ----------
+    turn
+        Does so many steps.
+    loss
+        The mean -ELBO of images in nats; None of one that does not learn.
+    prepare
+        Lays the data of so many steps ready, before the clock runs.
+    """
+
+    turn: Callable[[int], None]
+    loss: Callable[[Tensor], float] | None = None
+    prepare: Callable[[int], None] = lambda steps: None
 
 
-class OneByOne(Examples[Tensor]):
-    """Images as torchvision's ToTensor gives them: each converted when it is asked for."""
+def vaeviz(network: Network, batch: int, images: Tensor, precision: str = "float32") -> Contestant:
+    data = vz.Dataset.from_arrays(images, validation=0, test=0)
+    model = vz.DenseVAE(data.image_shape, hidden_sizes=network.hidden, latent_dim=network.latent)
+    config = vz.TrainConfig(steps=10**7, batch_size=batch, device="cpu", precision=precision)
+    events = vz.train(model, data, config)
+
+    def turn(steps: int) -> None:
+        while steps:
+            steps -= isinstance(next(events), Progress)
+
+    return Contestant(turn, lambda x: elbo(model, lambda: model.elbo(x).loss))
+
+
+def elbo(model: nn.Module, loss: Callable[[], Tensor]) -> float:
+    model.eval()
+    torch.manual_seed(0)
+    with torch.no_grad():
+        value = float(loss())
+    model.train()
+    return value
+
+
+def vaeviz_bf16(network: Network, batch: int, images: Tensor) -> Contestant:
+    return vaeviz(network, batch, images, "bf16")
+
+
+class OneByOne(Examples[tuple[Tensor, int]]):
+    """Images as torchvision's MNIST gives them with ToTensor: through PIL, each converted when it is asked for."""
 
     def __init__(self, images: Tensor) -> None:
-        self.images = images
+        self.images = images[:, 0]
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index: int) -> Tensor:
-        return self.images[index].float().div(255)
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        image = Image.fromarray(self.images[index].numpy())
+        pixels = torch.from_numpy(np.array(image, copy=True)).view(image.size[1], image.size[0], 1)
+        return pixels.permute(2, 0, 1).contiguous().to(torch.get_default_dtype()).div(255), 0
+
+
+class Encoder(nn.Module):
+    """Hidden layers and two heads, with the activation of vaeviz's."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        sizes = 784, *network.hidden
+        self.body = nn.Sequential(*(layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), nn.ELU())))
+        self.mu, self.logvar = (nn.Linear(sizes[-1], network.latent) for _ in range(2))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mu and log sigma² of the images' codes."""
+        hidden = self.body(x.flatten(1))
+        return self.mu(hidden), self.logvar(hidden)
+
+
+def decoder(network: Network) -> nn.Sequential:
+    sizes = network.latent, *reversed(network.hidden)
+    layers = (layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), nn.ELU()))
+    return nn.Sequential(*layers, nn.Linear(sizes[-1], 784), nn.Sigmoid())
 
 
 class PlainVAE(nn.Module):
-    """The VAE of the PyTorch examples, with the layers and the activation of vaeviz's."""
+    """The VAE of the PyTorch examples."""
 
-    def __init__(self, pixels: int) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
-        first, second = HIDDEN
-        self.body = nn.Sequential(nn.Linear(pixels, first), nn.ELU(), nn.Linear(first, second), nn.ELU())
-        self.mu, self.logvar = nn.Linear(second, LATENT), nn.Linear(second, LATENT)
-        self.decoder = nn.Sequential(
-            nn.Linear(LATENT, second), nn.ELU(), nn.Linear(second, first), nn.ELU(), nn.Linear(first, pixels)
-        )
+        self.encoder, self.decoder = Encoder(network), decoder(network)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the pixels' probabilities, and mu and log sigma² of their codes."""
-        hidden = self.body(x.flatten(1))
-        mu, logvar = self.mu(hidden), self.logvar(hidden)
+        mu, logvar = self.encoder(x)
         z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
-        return torch.sigmoid(self.decoder(z)), mu, logvar
+        return self.decoder(z), mu, logvar
 
 
-def plain(data: vz.Dataset, steps: int) -> None:
-    loader = DataLoader(OneByOne(data.images[data.train]), batch_size=BATCH, shuffle=True)
-    model = PlainVAE(data.images[0].numel())
+def summed_loss(model: PlainVAE, x: Tensor) -> Tensor:
+    reconstruction, mu, logvar = model(x)
+    bce = F.binary_cross_entropy(reconstruction, x.flatten(1), reduction="sum")
+    return bce - 0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+
+
+def examples(network: Network, batch: int, images: Tensor) -> Contestant:
+    loader = DataLoader(OneByOne(images), batch_size=batch, shuffle=True)
+    model = PlainVAE(network)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    total = 0.0
-    for x in islice(epochs(loader), steps):
-        optimizer.zero_grad()
-        reconstruction, mu, logvar = model(x)
-        bce = F.binary_cross_entropy(reconstruction, x.flatten(1), reduction="sum")
-        kld = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
-        loss = bce + kld
-        loss.backward()
-        total += loss.item()
-        optimizer.step()
+    batches = epochs(loader)
+
+    def turn(steps: int) -> None:
+        total = 0.0
+        for _ in range(steps):
+            x, _ = next(batches)
+            optimizer.zero_grad()
+            loss = summed_loss(model, x)
+            loss.backward()
+            total += loss.item()
+            optimizer.step()
+
+    return Contestant(turn, lambda x: elbo(model, lambda: summed_loss(model, x) / len(x)))
 
 
-def epochs(loader: DataLoader[Tensor]) -> Iterator[Tensor]:
+def epochs(loader: DataLoader) -> Iterator:
     while True:
         yield from loader
 
 
-def gemm(data: vz.Dataset, steps: int) -> None:
-    pixels = data.images[0].numel()
-    encoder, decoder = (pixels, *HIDDEN, 2 * LATENT), (LATENT, *reversed(HIDDEN), pixels)
-    products = []
+def pythae(network: Network, batch: int, images: Tensor) -> Contestant:
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import VAE, VAEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+    class PythaeEncoder(BaseEncoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = Encoder(network)
+
+        def forward(self, x: Tensor) -> ModelOutput:
+            mu, logvar = self.inner(x)
+            return ModelOutput(embedding=mu, log_covariance=logvar)
+
+    class PythaeDecoder(BaseDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = decoder(network)
+
+        def forward(self, z: Tensor) -> ModelOutput:
+            return ModelOutput(reconstruction=self.inner(z).view(-1, 1, 28, 28))
+
+    floats = images.float() / 255
+    folder = tempfile.TemporaryDirectory()
+    logging.getLogger("pythae").setLevel(logging.ERROR)
+    model = VAE(
+        VAEConfig(input_dim=(1, 28, 28), latent_dim=network.latent, reconstruction_loss="bce"),
+        encoder=PythaeEncoder(), decoder=PythaeDecoder(),
+    )  # fmt: skip
+    config = BaseTrainerConfig(
+        output_dir=folder.name, num_epochs=1, per_device_train_batch_size=batch, learning_rate=1e-3, no_cuda=True
+    )
+
+    def some(steps: int) -> BaseDataset:
+        chosen = floats[torch.randint(len(floats), (steps * batch,))]
+        return BaseDataset(chosen, torch.zeros(len(chosen)))
+
+    with silence():
+        trainer = BaseTrainer(model=model, train_dataset=some(1), training_config=config)
+        trainer.prepare_training()
+
+    def prepare(steps: int) -> None:
+        trainer.train_loader = trainer.get_train_dataloader(some(steps))
+
+    def turn(steps: int) -> None:
+        assert folder.name, "the folder lives as long as its trainer"
+        with silence():
+            trainer.train_step(epoch=1)
+
+    return Contestant(turn, lambda x: elbo(model, lambda: model({"data": x}).loss), prepare)
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Let nothing be written to the terminal: pythae shows a bar."""
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stderr(nowhere),
+        contextlib.redirect_stdout(nowhere),
+    ):
+        yield
+
+
+def products(network: Network, batch: int, images: Tensor) -> Contestant:
+    encoder, decoder = (784, *network.hidden, 2 * network.latent), (network.latent, *reversed(network.hidden), 784)
+    each = []
     for sizes in (encoder, decoder):
         for layer, (inputs, outputs) in enumerate(pairwise(sizes)):
-            x, w, y = torch.rand(BATCH, inputs), torch.rand(outputs, inputs), torch.rand(BATCH, outputs)
-            products.append((x, w.T, torch.empty_like(y)))  # forward: y = x wᵀ
-            products.append((y.T, x, torch.empty_like(w)))  # backward: dw = dyᵀ x
+            x, w, y = torch.rand(batch, inputs), torch.rand(outputs, inputs), torch.rand(batch, outputs)
+            each.append((x, w.T, torch.empty_like(y)))  # forward: y = x wᵀ
+            each.append((y.T, x, torch.empty_like(w)))  # backward: dw = dyᵀ x
             if not (sizes is encoder and layer == 0):  # the image itself needs no gradient
-                products.append((y, w, torch.empty_like(x)))  # backward: dx = dy w
-    for _ in range(steps):
-        for left, right, out in products:
-            torch.mm(left, right, out=out)
+                each.append((y, w, torch.empty_like(x)))  # backward: dx = dy w
+
+    def turn(steps: int) -> None:
+        for _ in range(steps):
+            for left, right, out in each:
+                torch.mm(left, right, out=out)
+
+    return Contestant(turn)
+
+
+CONTESTANTS = {"vaeviz": vaeviz, "examples": examples, "pythae": pythae, "products": products}
+
+
+def race(network: Network, batch: int, data: vz.Dataset, options: argparse.Namespace) -> list[dict]:
+    """Let all take their turns on one network and batch; return a row for each."""
+    makers = CONTESTANTS | ({"bf16": vaeviz_bf16} if options.bf16 else {})
+    torch.manual_seed(0)
+    images = data.images[data.train]
+    while len(images) < batch:
+        images = torch.cat([images, images])
+    field = {name: make(network, batch, images) for name, make in makers.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in field}
+    for round_ in range(options.rounds + 1):
+        for name, contestant in field.items():
+            contestant.prepare(options.steps)
+            start = time.perf_counter()
+            contestant.turn(options.steps)
+            if round_:  # the first one warms up
+                seconds[name].append(time.perf_counter() - start)
+    held_out = data.pixels(data.test)
+    rows = []
+    for name, contestant in field.items():
+        ratios = [theirs / ours for theirs, ours in zip(seconds[name], seconds["vaeviz"], strict=True)]
+        if name in ("products", "bf16"):  # how much longer we take than the products, or than bf16 does
+            ratios = [1 / ratio for ratio in ratios]
+        low, middle, high = quantiles(ratios, n=4, method="inclusive")
+        rows.append({
+            "network": str(network), "batch": batch, "contestant": name,
+            "examples_per_s": options.steps * batch / median(seconds[name]),
+            "ratio": middle, "low": low, "high": high, "nats": contestant.loss(held_out) if contestant.loss else None,
+        })  # fmt: skip
+    return rows
+
+
+def report(rows: list[dict], steps: int) -> list[Figure]:
+    """Print the rows of one race; return its ratios."""
+    race_ = f"{rows[0]['network']}, batch {rows[0]['batch']}"
+    print(f"\n{race_}, -ELBO after {steps} steps")
+    for row in rows:
+        nats = "" if row["nats"] is None else f"{row['nats']:7.1f} nats"
+        print(f"  {row['contestant']:9}{row['examples_per_s']:9,.0f} examples/s {nats}")
+    figures = []
+    for row in rows[1:]:
+        name, spread = row["contestant"], f"{row['low']:.2f} to {row['high']:.2f} in the middle half of the turns"
+        if name == "bf16":
+            what, value = f"bf16 beside float32, {race_}", row["ratio"]
+        elif name == "products":
+            what, value = f"time beside {NAMES[name]}, {race_}", row["ratio"]
+        else:
+            what, value = f"examples/s beside {NAMES[name]}, {race_}", row["ratio"]
+        figures.append(Figure(what, value, "×", TARGETS[name], at_least=name != "products", spread=spread))
+    tell(figures)
+    return figures
+
+
+def main() -> None:
+    options = parse()
+    if options.quick:
+        options.networks, options.batches, options.rounds, options.steps = "8-2", "16", 2, 2
+    data = vz.load_dataset(options.dataset, validation=0)
+    print(f"{data!r}, {torch.get_num_threads()} threads, torch {torch.__version__}, Python {platform.python_version()}")
+    every: list[Figure] = []
+    for words in options.networks.split(","):
+        for batch in map(int, options.batches.split(",")):
+            rows = race(Network.of(words), batch, data, options)
+            every += report(rows, options.steps * (options.rounds + 1))
+    if options.json:
+        write(every, options.json)
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", default="mnist-5k", help="a name or a path, of gray uint8 images")
-    parser.add_argument("--steps", type=int, default=100, help="optimizer steps in one turn")
-    parser.add_argument("--repeats", type=int, default=15, help="turns of each contestant")
-    parser.add_argument("--threads", type=int, help="of torch; by default its own choice")
+    parser.add_argument("--dataset", default="mnist-5k", help="a name or a path, of gray uint8 images of 28 × 28")
+    parser.add_argument("--networks", default="500-500-2,400-20", help="hidden sizes and latent dimensions")
+    parser.add_argument("--batches", default="128,512", help="batch sizes")
+    parser.add_argument("--steps", type=int, default=15, help="optimizer steps in one turn")
+    parser.add_argument("--rounds", type=int, default=20, help="turns of each contestant")
+    parser.add_argument("--bf16", action="store_true", help="vaeviz in bf16, too")
+    parser.add_argument("--quick", action="store_true", help="a few steps of something small: does it work?")
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
     return parser.parse_args()
 
 
