@@ -10,7 +10,7 @@ MINUTES ?= 30
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install app browser lint test soak
+.PHONY: install app browser lint test soak bench
 
 install: $(INSTALLED)
 
@@ -44,6 +44,10 @@ lint: $(INSTALLED)
 
 test: browser lint
 	$(BIN)/pytest
+
+# Every figure of the README's table, in about a quarter of an hour.
+bench: browser
+	$(BIN)/python -m benchmarks
 
 soak: $(INSTALLED)
 	VAEVIZ_TEST_KILLS=50 VAEVIZ_TEST_SESSIONS="20 100" VAEVIZ_TEST_EXAMPLES=3000 $(BIN)/pytest tests/faults

@@ -4,17 +4,19 @@ Trains 784-500-500-2 on the whole of MNIST (VAEVIZ_DATA_DIR, or downloaded) thro
 does, and prints one line an epoch if validation images are held out, then the test figures: these are not looked at
 before the end, and nothing is chosen by them within a run.
 
-    python benchmarks/elbo.py --epochs 20 --schedule one-cycle --learning-rate 3e-3
+    python -m benchmarks.elbo --epochs 20 --schedule one-cycle --learning-rate 3e-3
 """
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 from statistics import fmean
 from typing import get_args
 
 import torch
 
 import vaeviz as vz
+from benchmarks.record import Figure, tell, write
 from vaeviz.training.config import Schedule
 
 
@@ -46,7 +48,14 @@ def main() -> None:
     examples = options.epochs * len(data.train)
     print(f"trained {options.epochs} epochs in {seconds:.1f} s: {examples / seconds:,.0f} examples/s")
     print(f"test, one sample an image:    {nats(vz.evaluate(model, data, 'test', config))}")
-    print(f"test, {options.samples} samples an image:    {nats(*samples(model, data, config, options.samples))}")
+    rows = samples(model, data, config, options.samples)
+    loss, reconstruction, kl = means(rows)
+    what = f"test -ELBO, whole grayscale MNIST, 784-500-500-2, {options.epochs} epochs, batch 128"
+    told = f"reconstruction {reconstruction:.2f} + KL {kl:.2f}, {options.samples} samples an image; seed {options.seed}"
+    figures = [Figure(what, loss, "nats", 144, spread=f"{told}, {options.schedule}, {options.learning_rate:g}")]
+    tell(figures)
+    if options.json:
+        write(figures, options.json)
 
 
 def samples(model: vz.VAE, data: vz.Dataset, config: vz.TrainConfig, count: int) -> list[vz.Metrics]:
@@ -54,10 +63,17 @@ def samples(model: vz.VAE, data: vz.Dataset, config: vz.TrainConfig, count: int)
     return [vz.evaluate(model, data, "test", replace(config, seed=config.seed + draw)) for draw in range(count)]
 
 
-def nats(*rows: vz.Metrics) -> str:
-    """Write the means of the rows in words."""
-    parts = zip(*((row.loss, row.reconstruction, row.kl) for row in rows), strict=True)
-    loss, reconstruction, kl = (fmean(part) for part in parts)
+def means(rows: list[vz.Metrics]) -> tuple[float, float, float]:
+    """Return the means of loss, reconstruction and KL."""
+    loss, reconstruction, kl = (
+        fmean(part) for part in zip(*((r.loss, r.reconstruction, r.kl) for r in rows), strict=True)
+    )
+    return loss, reconstruction, kl
+
+
+def nats(row: vz.Metrics) -> str:
+    """Write a row in words."""
+    loss, reconstruction, kl = means([row])
     return f"-ELBO {loss:.2f} = reconstruction {reconstruction:.2f} + KL {kl:.2f} nats"
 
 
@@ -69,6 +85,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, default=3e-3, help="with one-cycle, its peak")
     parser.add_argument("--validation", type=int, default=0, help="training images held out to validate on")
     parser.add_argument("--samples", type=int, default=10, help="posterior samples to average over at the end")
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
     parser.add_argument("--threads", type=int, help="of torch; by default its own choice")
     return parser.parse_args()
 

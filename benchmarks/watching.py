@@ -1,8 +1,8 @@
-"""What watching costs: examples/s of a training with no session and with one live session connected.
+"""What watching costs: examples/s of a training with no session, with one live session connected, and with four.
 
     python -m benchmarks.watching
 
-The server and the training share one process, as in the app. The client is a websocket in a process of its own, not a
+The server and the training share one process, as in the app. A client is a websocket in a process of its own, not a
 browser on the same cores: it receives everything that a browser would. Windows with and without it alternate.
 """
 
@@ -12,10 +12,14 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import panel as pn
 
 import vaeviz as vz
+from benchmarks.record import Figure, tell, write
 from vaeviz.views.page import explorer_page
 from vaeviz.views.runs import register_run
 
@@ -36,11 +40,11 @@ async def watch(address, seconds):
     print("connected", flush=True)
     received, end = 0, asyncio.get_running_loop().time() + seconds
     while (left := end - asyncio.get_running_loop().time()) > 0:
-        try:
-            received += len(await asyncio.wait_for(socket.read_message(), left) or "")
-        except TimeoutError:
+        received += 1
+        if await asyncio.wait_for(socket.read_message(), left) is None:
             break
-    print(received, flush=True)
+        if received == 30:  # its page has been made, and what changes comes
+            print("watching", flush=True)
 
 asyncio.run(watch(sys.argv[1], float(sys.argv[2])))
 """
@@ -53,11 +57,34 @@ def speed(run: vz.TrainingRun, seconds: float) -> float:
     return (run.step - step) * run.config.batch_size / (time.perf_counter() - begun)
 
 
+@contextmanager
+def connected(sessions: int, address: str, seconds: float) -> Iterator[None]:
+    """Have so many sessions live; each page has been made and sent when it begins."""
+    clients = [
+        subprocess.Popen([sys.executable, "-c", CLIENT, address, str(seconds)], stdout=subprocess.PIPE, text=True)
+        for _ in range(sessions)
+    ]
+    try:
+        for client in clients:
+            for line in ("connected", "watching"):
+                assert client.stdout.readline().strip() == line, "the client has gone"
+        yield
+    finally:
+        for client in clients:
+            client.kill()
+            client.wait()
+            client.stdout.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=8, help="length of a window")
     parser.add_argument("--turns", type=int, default=5, help="windows of each kind")
+    parser.add_argument("--quick", action="store_true", help="one window of a second of each: does it work?")
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
     options = parser.parse_args()
+    if options.quick:
+        options.seconds, options.turns = 1, 2
     data = vz.load_dataset("mnist-5k")
     run = register_run(vz.TrainingRun(vz.DenseVAE(data.image_shape), data, vz.TrainConfig(steps=10**7)))
 
@@ -70,23 +97,25 @@ def main() -> None:
     server = pn.serve({"/explorer": page}, port=port, threaded=True, show=False, verbose=False)
     run.start()
     speed(run, 5)  # past the start
-    ratios, alone, watched, received = [], [], [], []
+    address = f"http://localhost:{port}/explorer?run={run.id}"
+    kept: dict[int, list[float]] = {1: [], 4: []}
     for _ in range(options.turns):
-        alone.append(speed(run, options.seconds))
-        client = subprocess.Popen(
-            [sys.executable, "-c", CLIENT, f"http://localhost:{port}/explorer?run={run.id}", str(options.seconds + 3)],
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        client.stdout.readline()
-        time.sleep(1.5)  # its page has been made and sent
-        watched.append(speed(run, options.seconds))
-        received.append(int(client.communicate()[0]))
-        ratios.append(watched[-1] / alone[-1])
-        print(f"alone {alone[-1]:7,.0f}   watched {watched[-1]:7,.0f} examples/s   kept {ratios[-1]:.1%}   "
-              f"{received[-1]:,} bytes received")  # fmt: skip
-    kept, before = statistics.median(ratios), statistics.median(alone)
-    print(f"median: one live session keeps {kept:.1%} of {before:,.0f} examples/s (target 90 %)")
-    print(f"snapshots take {run.snapshot_share:.1%} of training time (target 5 %)")
+        for sessions, ratios in kept.items():
+            alone = speed(run, options.seconds)
+            with connected(sessions, address, options.seconds + 60):
+                watched = speed(run, options.seconds)
+            ratios.append(watched / alone)
+            print(f"alone {alone:7,.0f}   {sessions} watch {watched:7,.0f} examples/s   kept {ratios[-1]:.1%}")
+    figures = [
+        Figure(
+            f"examples/s kept with {sessions} live session{'s' * (sessions > 1)}", 100 * statistics.median(ratios), "%",
+            target, at_least=True, spread=f"median of {len(ratios)}; {min(ratios):.0%} to {max(ratios):.0%}",
+        ) for (sessions, ratios), target in zip(kept.items(), (90, 85), strict=True)
+    ]  # fmt: skip
+    figures.append(Figure("snapshots, share of training time", 100 * run.snapshot_share, "%", 5))
+    tell(figures)
+    if options.json:
+        write(figures, options.json)
     run.stop()
     server.stop()
 

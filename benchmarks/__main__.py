@@ -1,0 +1,70 @@
+"""All benchmarks, one after the other, each in a process of its own; their figures as one table and one file.
+
+    python -m benchmarks                        # about a quarter of an hour on two cores; the same as `make bench`
+    python -m benchmarks --only training touch
+    python -m benchmarks --quick                # little of each: do they work?
+
+The test -ELBO needs the whole of MNIST (VAEVIZ_DATA_DIR, or downloaded) and is left out, in words, without it.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from benchmarks.record import Figure, read, tell
+
+ROOT = Path(__file__).parents[1]
+WHOLE = {
+    "training": [], "elbo": [], "watching": ["--seconds", "6", "--turns", "5"], "watch_cost": ["--steps", "1000"],
+    "touch": ["--moves", "100"], "timeline": ["--turns", "60"], "loss_delay": [], "follow_delay": [], "start": [],
+}  # fmt: skip
+"""The benchmarks whose figures stand in the table, and how long each is."""
+
+QUICK = ("training", "watching", "touch", "timeline", "loss_delay", "start")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=tuple(WHOLE), help="some of them")
+    parser.add_argument("--quick", action="store_true", help="little of each, to see that it works")
+    parser.add_argument(
+        "--json", type=Path, default=ROOT / "build" / "bench.json", help="where the figures are written"
+    )
+    options = parser.parse_args()
+    names = options.only or (QUICK if options.quick else tuple(WHOLE))
+    figures: dict[str, list[Figure]] = {}
+    failed = []
+    for name in names:
+        words = ["--quick"] if options.quick else WHOLE[name]
+        command = [sys.executable, "-m", f"benchmarks.{name}", *words]
+        print(f"\n$ python -m benchmarks.{name} {' '.join(words)}", flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "figures.json"
+            done = subprocess.run([*command, "--json", str(file)], cwd=ROOT, check=False)
+            if done.returncode == 0:
+                figures[name] = read(file)
+            else:
+                failed.append(name)
+    print()
+    tell(figure for each in figures.values() for figure in each)
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    machine = {
+        "cores": os.cpu_count(), "python": platform.python_version(), "torch": torch.__version__,
+        "at": datetime.now(UTC).isoformat(timespec="minutes"),
+    }  # fmt: skip
+    rows = {name: [figure._asdict() for figure in each] for name, each in figures.items()}
+    options.json.write_text(json.dumps({"machine": machine, "figures": rows}, indent=1, ensure_ascii=False))
+    print(f"\nwritten: {options.json}" + (f"; without figures: {', '.join(failed)}" if failed else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
