@@ -1,5 +1,6 @@
 # make app      serve the explorer on http://localhost:5006/explorer
 # make test     everything that is checked: ruff, mypy, import contracts, pytest
+# make bench    every figure of the README, measured beside its reference
 # make soak     the faults of tests/faults in large numbers, then half an hour of training and watching (MINUTES=30)
 # PYTHON=python3.12 chooses the interpreter of .venv, PORT=8080 the port of the app.
 

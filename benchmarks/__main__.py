@@ -22,7 +22,7 @@ import torch
 from benchmarks.record import Figure, read, tell
 
 ROOT = Path(__file__).parents[1]
-WHOLE = {
+WHOLE: dict[str, list[str]] = {
     "training": [], "elbo": [], "watching": ["--seconds", "6", "--turns", "5"], "watch_cost": ["--steps", "1000"],
     "touch": ["--moves", "100"], "timeline": ["--turns", "60"], "loss_delay": [], "follow_delay": [], "start": [],
 }  # fmt: skip
