@@ -18,6 +18,7 @@ from vaeviz.data import Dataset
 from vaeviz.models import VAE
 from vaeviz.training.checkpoint import Architecture, Checkpoint
 from vaeviz.training.config import TrainConfig
+from vaeviz.training.device import check_precision
 from vaeviz.training.evaluation import TrainingDivergedError, check_fit
 from vaeviz.training.events import Metrics, Progress, Snapshot, Status, kept_steps
 from vaeviz.training.fingerprint import Fingerprint, splits_of
@@ -132,6 +133,7 @@ class TrainingRun:
         self.config = config or TrainConfig()
         self.ranks = ranks
         self.device = ranks.device(self.config.device)
+        check_precision(self.config.precision, self.device)
         check_fit(model, dataset, self.config, ranks)
         check_step(model, dataset, self.config.batch_size // ranks.size, self.device)
         self.total_steps = self.config.total_steps(len(dataset.train))
