@@ -71,6 +71,10 @@ class LargeRun:
         """Return the rows from the cursor on, and the cursor for the next call."""
         return self._log.since(cursor)
 
+    def metrics_table(self, cursor: int, most: int) -> tuple[np.ndarray, int]:
+        """Return at most so many rows from the cursor on as numbers, and the cursor for the next call."""
+        return self._log.table(cursor, most)
+
     def snapshot(self, step: int | None = None) -> Snapshot:
         """Return the newest snapshot, or that of a kept step."""
         return self._snapshots[self.steps[-1] if step is None else step]

@@ -9,7 +9,6 @@ a pan or zoom until a picture of just that part of the plane is painted. Memory 
 """
 
 import argparse
-import json
 import math
 import multiprocessing
 import tempfile
@@ -22,6 +21,7 @@ import psutil
 import torch
 from playwright.sync_api import Browser
 
+from benchmarks.record import Figure, delays, tell, write
 from benchmarks.touch import CLOCK_JS, moves
 from tests.browser.driver import Window, chromium, serving
 from vaeviz import Dataset, DenseVAE, TrainConfig, TrainingRun
@@ -125,51 +125,61 @@ def opened(browser: Browser, address: str, ready: str) -> tuple[Window, float]:
     return window, time.perf_counter() - start
 
 
-def points(browser: Browser, count: int, acts: int, log: Path) -> dict:
+def points(browser: Browser, count: int, acts: int, log: Path) -> list[Figure]:
     """Measure the latent plane of so many points."""
     shaded = count > MOST_POINTS
-    shown = f"probe.source('latent', '{'raster' if shaded else 'examples'}').data.{'image' if shaded else 'x'}"
-    ready = f"(({shown.replace('.x', '.horizontal')}) ?? []).length > 0"
+    name, column = ("raster", "image") if shaded else ("examples", "horizontal")
+    ready = f"(probe.source('latent', '{name}')?.data.{column} ?? []).length > 0"
     with serving(["benchmarks.large", str(count)], log) as (address, process):
         window, first = opened(browser, address, ready)
         window.page.close()
         window, second = opened(browser, address, ready)
         window.page.evaluate(f"window.shaded = {str(shaded).lower()};" + PLANE_JS)
         zooms(window, 8)  # warm up
-        figures = {"points": count, "first_page_s": first, "second_page_s": second}
-        figures |= spread("zoom", zooms(window, acts)) | spread("pan", pans(window, acts))
+        zoomed, panned = zooms(window, acts), pans(window, acts)
         window.page.evaluate(CLOCK_JS)
-        figures |= spread("hover", moves(window, acts, "latent"))
-        seconds, told = lasso(window)
+        hovered = moves(window, acts, "latent")
+        selected, told = lasso(window)
         memory = psutil.Process(process).memory_info().rss - count * IMAGE_BYTES
         window.page.close()
-        return figures | {"lasso_s": seconds, "lasso": told, "memory_MB": memory / 2**20}
+    what = f"{count:,} points"
+    return [
+        Figure(f"{what}: second page → points painted", second, "s", spread=f"first page {first:.1f}"),
+        delays(f"{what}: zoom → painted anew", zoomed, 200),
+        delays(f"{what}: pan → painted anew", panned, 200),
+        delays(f"{what}: mouse move → decoded image", hovered, 60),
+        Figure(f"{what}: lasso → examples told", selected, "s", 1, spread=told),
+        Figure(f"{what}: server's memory, less images", memory / 2**20, "MB", 1024 if count <= 10**6 else None),
+    ]
 
 
-def spread(name: str, samples: np.ndarray) -> dict:
-    median, p95, worst = np.percentile(samples, (50, 95, 100))
-    return {f"{name}_median_ms": median, f"{name}_p95_ms": p95, f"{name}_worst_ms": worst}
+def history(browser: Browser, sizes: tuple[int, int], pages: int, log: Path) -> list[Figure]:
+    """Measure the pages of a run with few rows in its log and of one with many, opened so many times."""
+    ready = "probe.column('loss', 'train', 'step').length > 0"
+    medians, worst = [], []
+    for rows in sizes:
+        with serving(["benchmarks.large", "1000", "--rows", str(rows)], log) as (address, _):
+            seconds = []
+            for _ in range(1 + pages):  # the first page of a server has more to do than to show a log
+                window, taken = opened(browser, address, ready)
+                seconds.append(taken)
+                sent = sum(len(window.column("loss", split, "step")) for split in ("train", "validation"))
+                window.page.close()
+            medians.append(float(np.median(seconds[1:])))
+            worst.append(max(seconds[1:]))
+    few, many = sizes
+    spread = f"median of {pages}: {medians[1]:.1f} and {medians[0]:.1f}; worst {worst[1]:.1f} and {worst[0]:.1f}"
+    return [
+        Figure(f"{many:,} rows: page, longer than with {few}", medians[1] - medians[0], "s", 3, spread=spread),
+        Figure(f"{many:,} rows: sent to the browser", sent, "rows"),
+    ]
 
 
-def history(browser: Browser, rows: int, log: Path) -> dict:
-    """Measure the page of a run with so many rows in its log."""
-    with serving(["benchmarks.large", "1000", "--rows", str(rows)], log) as (address, process):
-        window, _ = opened(browser, address, "true")  # what the first page of a server alone has to do
-        window.page.close()
-        window, seconds = opened(
-            browser, address, f"probe.column('loss', 'train', 'step').length > {min(rows, 100) - 9}"
-        )
-        sent = len(window.column("loss", "train", "step")) + len(window.column("loss", "validation", "step"))
-        memory = psutil.Process(process).memory_info().rss
-        window.page.close()
-        return {"rows": rows, "page_s": seconds, "rows_in_browser": sent, "memory_MB": memory / 2**20}
-
-
-def training(images: int, steps: int) -> dict:
+def training(images: int, steps: int) -> list[Figure]:
     """Train on so many images; in a process of its own, for its memory."""
     pixels = torch.randint(0, 256, (images, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     order = torch.arange(images)
-    held_out = max(1, min(images // 10, 1000))  # the same work for the validation, however many there are
+    held_out = min(images // 10, 1000)  # the same work for the validation, however many there are
     dataset = Dataset(
         name="noise", images=pixels, train=order[2 * held_out :], validation=order[:held_out],
         test=order[held_out : 2 * held_out],
@@ -179,49 +189,37 @@ def training(images: int, steps: int) -> dict:
     made = time.perf_counter() - start
     run.start()
     run.wait()
-    seconds = run.metrics_since(0)[0][-1].seconds
+    speed = steps * run.config.batch_size / run.metrics_since(0)[0][-1].seconds
     used = psutil.Process().memory_info().rss - pixels.nbytes
-    return {
-        "images": images, "made_s": made, "examples_per_s": steps * run.config.batch_size / seconds,
-        "memory_MB": used / 2**20,
-    }  # fmt: skip
-
-
-def table(results: list[dict]) -> None:
-    """Print figures of the same kind, one a line."""
-    columns = list(results[0])
-    print("  ".join(f"{column:>15s}" for column in columns))
-    for figures in results:
-        print("  ".join(f"{value:>15,}" if isinstance(value, int) else f"{value:>15,.1f}" if isinstance(value, float)
-                        else f"{value:>15s}" for value in figures.values()))  # fmt: skip
-    print(flush=True)
+    return [
+        Figure(f"{images:,} images: trained on", speed, "examples/s", spread=f"the run was made in {made:.2f} s"),
+        Figure(f"{images:,} images: memory, less the images", used / 2**20, "MB"),
+    ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="little of each, to see that it works")
     parser.add_argument("--points", type=float, nargs="+", default=(1e4, 1e5, 1e6), help="points in the latent plane")
-    parser.add_argument("--only", choices=["points", "rows", "images"], help="one of the three tables")
+    parser.add_argument("--only", choices=["points", "rows", "images"], help="one of the three")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     options = parser.parse_args()
-    sizes = (60_000,) if options.quick else map(int, options.points)
-    acts = 8 if options.quick else 64  # as many zooms in as out
-    results: dict[str, list[dict]] = {}
+    quick, parts = options.quick, (options.only,) if options.only else ("points", "rows", "images")
+    figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         log = Path(folder) / "log"
-        if options.only in (None, "points"):
-            results["points"] = [points(browser, size, acts, log) for size in sizes]
-        if options.only in (None, "rows"):
-            results["rows"] = [history(browser, rows, log) for rows in ((10**4,) if options.quick else (10, 10**6))]
-    if options.only in (None, "images"):
-        results["images"] = []
-        for size in (1000,) if options.quick else (10**4, 10**5, 10**6):
+        if "points" in parts:
+            for count in (60_000,) if quick else map(int, options.points):
+                figures += points(browser, count, 8 if quick else 64, log)  # as many zooms in as out
+        if "rows" in parts:
+            figures += history(browser, (10, 10**4 if quick else 10**6), 1 if quick else 5, log)
+    if "images" in parts:
+        for count in (1000,) if quick else (10**4, 10**5, 10**6):
             with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-                results["images"].append(pool.submit(training, size, 10 if options.quick else 300).result())
-    for figures in results.values():
-        table(figures)
+                figures += pool.submit(training, count, 10 if quick else 300).result()
+    tell(figures)
     if options.json:
-        options.json.write_text(json.dumps(results, indent=2))
+        write(figures, options.json)
 
 
 if __name__ == "__main__":

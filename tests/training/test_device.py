@@ -1,7 +1,10 @@
 import pytest
 import torch
 
-from vaeviz.training import available_devices, resolve_device
+import vaeviz.training.device
+from tests.training.small import small_model
+from vaeviz.training import TrainConfig, TrainingRun, available_devices, resolve_device
+from vaeviz.training.device import computes_bf16
 
 no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="has CUDA")
 
@@ -35,3 +38,20 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are(name):
 def test_auto_prefers_cuda():
     assert resolve_device("auto").type == "cuda"
     assert resolve_device("cuda:0") == torch.device("cuda", 0)
+
+
+def test_bf16_is_refused_where_it_is_not_with_what_would_do(monkeypatch, data):
+    monkeypatch.setattr(vaeviz.training.device, "computes_bf16", lambda device: False)
+    with pytest.raises(ValueError, match=r"^precision='bf16': the cpu of .* take precision='float32'$"):
+        TrainingRun(small_model(data), data, TrainConfig(precision="bf16", batch_size=16, device="cpu"))
+    assert TrainingRun(small_model(data), data, TrainConfig(batch_size=16, device="cpu")).status == "ready"
+
+
+def test_bf16_is_taken_where_it_is(monkeypatch, data):
+    monkeypatch.setattr(vaeviz.training.device, "computes_bf16", lambda device: True)
+    config = TrainConfig(precision="bf16", batch_size=16, device="cpu")
+    assert TrainingRun(small_model(data), data, config).status == "ready"
+
+
+def test_whether_a_cpu_has_bf16_is_known():
+    assert computes_bf16(torch.device("cpu")) in (True, False)

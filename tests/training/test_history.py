@@ -275,3 +275,24 @@ def test_weights_read_back_survive_the_store(taker, take, temporary):
     del store
     gc.collect()
     assert torch.equal(back.vae.decode(torch.zeros(1, 2)), take(0).vae.decode(torch.zeros(1, 2)))
+
+
+def test_embeddings_of_snapshots_in_memory_are_bounded_and_nobody_loses_what_they_look_at(
+    taker, take, temporary, embedded
+):
+    one = take(0).embedding.mu.nbytes * 2
+    embedded.clear()
+    store = SnapshotStore(taker, embeddings=3 * one)
+    for step in range(12):
+        store.add(take(step), keep=True)
+    first = store.get(0)
+    seen = first.mu
+    for step in range(12):
+        _ = store.get(step).embedding
+    _ = store.get(11)
+    held = [snapshot for snapshot in store._in_memory.values() if "embedding" in snapshot.__dict__]
+    assert 0 < len(held) <= 3 + 2  # and the newest, and the last that was asked for
+    assert first.mu is seen
+    assert len(embedded) == 12
+    assert store.get(0).mu is not seen
+    assert np.array_equal(store.get(0).mu, seen)

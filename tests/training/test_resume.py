@@ -15,6 +15,7 @@ from tests.training.small import FOREVER, Gate, config, equal, in_step, raising,
 from vaeviz.data import load_dataset
 from vaeviz.models import VAE, ConvVAE, DenseVAE
 from vaeviz.training import TrainConfig, TrainingRun, TrainState, load_run, resume_run, train
+from vaeviz.training.device import computes_bf16
 from vaeviz.training.loop import Trainer
 
 
@@ -42,6 +43,9 @@ def own_model() -> VAE:
     )
 
 
+needs_bf16 = pytest.mark.skipif(not computes_bf16(torch.device("cpu")), reason="the CPU has no bf16")
+
+
 # Bit-equal
 
 
@@ -51,7 +55,7 @@ def own_model() -> VAE:
     [
         {},
         {"schedule": "one-cycle", "l2": 0.1},
-        {"precision": "bf16"},
+        pytest.param({"precision": "bf16"}, marks=needs_bf16),
         {"steps": 18, "log_every": 7},
     ],
     ids=str,

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -105,3 +107,29 @@ def test_a_zoom_is_not_taken_away():
     assert (view._bokeh.x_range.start, view._bokeh.x_range.end) == (3, 4)
     view.follow = True
     assert view._bokeh.x_range.end == run.total_steps
+
+
+def test_a_million_steps_under_a_watching_eye_take_less_than_100_mb():
+    code = """
+import psutil
+from benchmarks.large import log_of
+from tests.views.conftest import make_run
+from vaeviz.training.history import row_of
+from vaeviz.views import LossView
+
+run = make_run()
+view = LossView(run)
+rows = [row_of(numbers) for numbers in log_of(20_000).values()]
+for row in rows[:10_000]:
+    run._log.append(row)
+view._update()
+before = psutil.Process().memory_info().rss
+for i in range(1_000_000):
+    run._log.append(rows[i % len(rows)]._replace(step=i))
+    if i % 1000 == 0:
+        view._update()
+view._want_detail()
+print(psutil.Process().memory_info().rss - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=240)
+    assert int(done.stdout) < 100 * 2**20

@@ -29,10 +29,11 @@ def rgb(color: str) -> list[int]:
     return list(bytes.fromhex(color[1:]))
 
 
-def test_a_single_point_is_seen_where_it_lies_and_nothing_else_is():
-    picture = shade(np.array([[1.0, 0.5]]), by_label([2]), WINDOW)
+@pytest.mark.parametrize(("coloring", "color"), [(by_label([2]), CLASSES[2]), (by_value([1.0]), NUMBERS[-1])])
+def test_a_single_point_is_seen_where_it_lies_and_nothing_else_is(coloring: Coloring, color: str):
+    picture = shade(np.array([[1.0, 0.5]]), coloring, WINDOW)
     assert picture.shape == (40, 80, 4)
-    assert pixel(picture, 1.0, 0.5)[:3].tolist() == rgb(CLASSES[2])
+    assert pixel(picture, 1.0, 0.5)[:3].tolist() == rgb(color)
     assert pixel(picture, 1.0, 0.5)[3] > 120
     assert 9 <= (picture[..., 3] > 0).sum() <= 25  # a few pixels, so that it is seen
     assert pixel(picture, -1.0, -0.5)[3] == 0

@@ -1,6 +1,7 @@
 """A loss curve of any length in bounded memory: of each stretch of rows, those that are lowest and highest."""
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float64
 
 TERMS = (3, 4, 5)
@@ -13,7 +14,7 @@ PLACE = 10
 SMOOTHING = 0.8
 MOST_STRETCHES = 1000
 
-_MANY = 1000  # values that are smoothed faster by scipy.signal, which takes long to import
+_MANY = 1000  # values that are smoothed faster by pandas, which takes a while for each call
 
 
 class Curve:
@@ -109,9 +110,8 @@ def smoothed(
     average = np.empty(len(known))
     before = known[0] if last is None else last
     if len(known) > _MANY:
-        from scipy.signal import lfilter
-
-        average[:], _ = lfilter([1 - SMOOTHING], [1, -SMOOTHING], known, zi=[SMOOTHING * before])
+        series = pd.Series(np.concatenate(([before], known)))
+        average[:] = series.ewm(alpha=1 - SMOOTHING, adjust=False).mean()[1:]
     else:
         for i, value in enumerate(known):
             before = SMOOTHING * before + (1 - SMOOTHING) * value

@@ -28,5 +28,28 @@ def available_devices() -> tuple[str, ...]:
     return (*(name for name, there in found if there), "cpu")
 
 
+def computes_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies in bf16 by itself, and does not emulate it, which is slower than float32."""
+    if device.type == "cuda":
+        return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        try:
+            return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        except AttributeError:  # a torch without oneDNN
+            return False
+    return True
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Refuse bf16 where it is not.
+
+    Raises
+    ------
+    ValueError
+    """
+    if precision == "bf16" and not computes_bf16(device):
+        raise ValueError(f"precision='bf16': the {device.type} of this machine has no bf16; take precision='float32'")
+
+
 def _count(kind: str) -> int:
     return torch.cuda.device_count() if kind == "cuda" else 1

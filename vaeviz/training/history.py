@@ -6,6 +6,7 @@ import weakref
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -118,7 +119,7 @@ class SnapshotStore:
 
     The weights of kept snapshots stay in memory up to a budget; the oldest beyond it are written to a private
     temporary folder (removed with the store), unless they have been saved elsewhere, and read back when asked for.
-    Their embeddings, which are small, stay.
+    Their embeddings stay, up to a budget of their own.
 
     Parameters
     ----------
@@ -127,12 +128,12 @@ class SnapshotStore:
     budget : int
         Bytes of weights in memory.
     embeddings : int
-        Bytes of embeddings in memory, beside those of the snapshots there.
+        Bytes of the embeddings of snapshots in memory, the newest apart, and again of those on disk.
     """
 
     def __init__(self, taker: SnapshotTaker, budget: int = MEMORY_BUDGET, embeddings: int = EMBEDDINGS_BUDGET) -> None:
         self._taker = taker
-        self._budget = budget
+        self._budget, self._embedded = budget, embeddings
         self._bytes = 0
         self._epochs: dict[int, float] = {}
         self._in_memory: OrderedDict[int, Snapshot] = OrderedDict()
@@ -161,6 +162,7 @@ class SnapshotStore:
             If there is no room on the disk; the snapshot is in, and what should have been written is in memory still.
         """
         self.newest = snapshot
+        self._bound_embeddings()
         if not keep or snapshot.step in self._epochs:
             return
         self._epochs[snapshot.step] = snapshot.epoch
@@ -190,6 +192,7 @@ class SnapshotStore:
         """
         if self.newest is not None and step == self.newest.step:
             return self.newest
+        self._bound_embeddings()
         if step in self._in_memory:
             return self._in_memory[step]
         if step in self._read_back:
@@ -206,6 +209,20 @@ class SnapshotStore:
 
     def _drop(self, snapshots: OrderedDict[int, Snapshot], step: int) -> None:
         self._embeddings.take(snapshots.pop(step))
+
+    def _bound_embeddings(self) -> None:
+        """Let go of embeddings beyond the budget, the earliest first; whoever looks at such a snapshot has it still."""
+        held = {
+            step: _size(snapshot.__dict__["embedding"])  # where cached_property has it
+            for step, snapshot in self._in_memory.items()
+            if snapshot is not self.newest and "embedding" in snapshot.__dict__
+        }
+        excess = sum(held.values()) - self._embedded
+        for step, size in held.items():
+            if excess <= 0:
+                break
+            self._in_memory[step] = replace(self._in_memory[step])  # the same, not embedded
+            excess -= size
 
     def _reader(self, step: int) -> Callable[[], Mapping[str, Tensor]]:
         snapshot = self._in_memory.get(step)

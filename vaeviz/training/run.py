@@ -18,6 +18,7 @@ from vaeviz.data import Dataset
 from vaeviz.models import VAE
 from vaeviz.training.checkpoint import Architecture, Checkpoint
 from vaeviz.training.config import TrainConfig
+from vaeviz.training.device import check_precision
 from vaeviz.training.evaluation import TrainingDivergedError, check_fit
 from vaeviz.training.events import Metrics, Progress, Snapshot, Status, kept_steps
 from vaeviz.training.fingerprint import Fingerprint, splits_of
@@ -28,6 +29,7 @@ from vaeviz.training.loop import Trainer
 from vaeviz.training.memory import is_out_of_memory
 from vaeviz.training.pace import SaveClock, SnapshotBudget, Speed
 from vaeviz.training.parallel import ALONE, LostRankError, Ranks
+from vaeviz.training.room import check_step
 from vaeviz.training.saved import SavedRun, load_run
 from vaeviz.training.snapshots import SnapshotTaker
 from vaeviz.training.state import TrainState
@@ -131,7 +133,9 @@ class TrainingRun:
         self.config = config or TrainConfig()
         self.ranks = ranks
         self.device = ranks.device(self.config.device)
+        check_precision(self.config.precision, self.device)
         check_fit(model, dataset, self.config, ranks)
+        check_step(model, dataset, self.config.batch_size // ranks.size, self.device)
         self.total_steps = self.config.total_steps(len(dataset.train))
         self.folder = _absolute(folder) if folder is not None and ranks.first else None
         if self.folder is not None and RunFolder(self.folder).holds_run:

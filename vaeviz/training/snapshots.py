@@ -11,10 +11,16 @@ from vaeviz.models import VAE
 from vaeviz.training.config import TrainConfig
 from vaeviz.training.evaluation import finite_weights
 from vaeviz.training.events import Snapshot
+from vaeviz.training.room import check_embedded
+
+COPIED = 256 * 2**20
+"""Bytes of images, at most, that are copied to be embedded where that can be helped."""
 
 
 class SnapshotTaker:
     """Copies a model's weights into snapshots that share one choice of examples.
+
+    Where all examples of a large dataset are embedded, they are its own images in its own order, not a copy.
 
     Parameters
     ----------
@@ -23,14 +29,24 @@ class SnapshotTaker:
     dataset : Dataset
     config : TrainConfig
         Its `embedded` bounds the number of examples N.
+
+    Raises
+    ------
+    ValueError
+        If there is no memory for so many.
     """
 
     def __init__(self, model: VAE, dataset: Dataset, config: TrainConfig) -> None:
         self.template = copy.deepcopy(model).cpu().eval().requires_grad_(False)
-        chosen = choose_embedded(dataset, config.embedded)
+        is_own = config.embedded >= len(dataset) and dataset.images.nbytes > COPIED
+        check_embedded(dataset, model.latent_dim, min(config.embedded, len(dataset)), copied=not is_own)
+        if is_own:
+            chosen, self.images = torch.arange(len(dataset)), dataset.images
+        else:
+            chosen = choose_embedded(dataset, config.embedded)
+            self.images = dataset.images[chosen]
         self.ids = chosen.numpy()
         self.ids.setflags(write=False)
-        self.images = dataset.images[chosen]
 
     def take(self, model: VAE, step: int, epoch: float) -> Snapshot:
         """Return a snapshot of the model as it is now.

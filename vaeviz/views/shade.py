@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 
 from vaeviz.views.coloring import Coloring
 from vaeviz.views.plots import Bounds
@@ -45,7 +45,7 @@ def shade(
 ) -> UInt8[np.ndarray, "R S 4"]:
     """Draw points as a picture.
 
-    datashader is imported, and compiled for these types, with the first picture: that takes a second or two.
+    datashader is imported, and compiled for these types, with the first picture: that takes a second.
 
     Parameters
     ----------
@@ -66,7 +66,10 @@ def shade(
     if chosen is None:
         return picture
     picture[..., 3] = (picture[..., 3] * UNSELECTED).astype(np.uint8)
-    return _over(_shade(points[chosen], coloring._replace(values=coloring.values[chosen]), window), picture)
+    # In the same layout as all points: datashader would be compiled anew for another.
+    theirs = np.ascontiguousarray(points.T[:, chosen]).T
+    theirs.setflags(write=points.flags.writeable)
+    return _over(_shade(theirs, coloring._replace(values=coloring.values[chosen]), window), picture)
 
 
 def _shade(points: Float[np.ndarray, "N 2"], coloring: Coloring, window: Window) -> UInt8[np.ndarray, "R S 4"]:
@@ -82,28 +85,37 @@ def _shade(points: Float[np.ndarray, "N 2"], coloring: Coloring, window: Window)
         numbers = (coloring.values.astype(np.int32) % len(colors)).astype(np.int8)
         table["class"] = pd.Categorical.from_codes(numbers, categories=range(len(colors)))
         of_each = canvas.points(pd.DataFrame(table, copy=False), "x", "y", ds.by("class", ds.count()))
-        of_each = tf.spread(of_each, px=_radius(of_each.sum("class").values), how="add")
-        count = of_each.sum("class")
-        mixed = of_each.values.astype(np.float32) @ _numbers(colors) / np.maximum(count.values, 1)[..., None]
-        picture = np.empty((*count.shape, 4), np.uint8)
+        layers = _spread(of_each.values)
+        counts = of_each.sum("class").copy(data=layers.sum(2))
+        mixed = layers.astype(np.float32) @ _numbers(colors) / np.maximum(counts.values, 1)[..., None]
+        picture = np.empty((*counts.shape, 4), np.uint8)
         picture[..., :3] = mixed.round()[::-1]
     else:
         table["value"] = coloring.values
         both = ds.summary(total=ds.sum("value"), count=ds.count("value"))
         found = canvas.points(pd.DataFrame(table, copy=False), "x", "y", both)
-        radius = _radius(found["count"].values)
-        count = tf.spread(found["count"], px=radius, how="add")
-        total = tf.spread(found["total"].fillna(0), px=radius, how="add")
-        mean = (total / count).where(count > 0)
+        total, count = np.moveaxis(_spread(np.stack((found["total"].fillna(0), found["count"]), axis=2)), 2, 0)
+        counts = found["count"].copy(data=count.astype(np.uint32))  # of whole numbers, 0 is nothing
+        mean = found["total"].copy(data=np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0))
         picture = _rgba(tf.shade(mean, cmap=list(coloring.colors), how="linear", span=coloring.limits))
     faintest = FAINTEST["label" if coloring.by == "label" else "measure"]
-    picture[..., 3] = _rgba(tf.shade(count, cmap="black", how="eq_hist", min_alpha=faintest))[..., 3]
+    picture[..., 3] = _rgba(tf.shade(counts, cmap="black", how="eq_hist", min_alpha=faintest))[..., 3]
     return picture
 
 
-def _radius(counts: Int[np.ndarray, "R S"]) -> int:
-    """Return how many pixels a point covers on each side of its own."""
-    return 1 if (counts > 0).mean() > SPARSE else 2
+def _spread(layers: Shaped[np.ndarray, "R S K"]) -> Shaped[np.ndarray, "R S K"]:
+    """Return sums over discs: each point covers a few pixels, and more where there are few of them.
+
+    The same as datashader's `spread`, which takes as long, once it has been compiled for more than two seconds.
+    """
+    radius = 1 if layers.any(axis=2).mean() > SPARSE else 2
+    rows, columns = layers.shape[:2]
+    padded = np.pad(layers, ((radius, radius), (radius, radius), (0, 0)))
+    sums = np.zeros_like(layers)
+    for down, across in np.ndindex(2 * radius + 1, 2 * radius + 1):
+        if (down - radius) ** 2 + (across - radius) ** 2 <= (radius + 0.5) ** 2:
+            sums += padded[down : down + rows, across : across + columns]
+    return sums
 
 
 def _numbers(colors: Sequence[str]) -> Float[np.ndarray, "K 3"]:
