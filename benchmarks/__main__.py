@@ -24,11 +24,12 @@ from benchmarks.record import Figure, read, tell
 ROOT = Path(__file__).parents[1]
 WHOLE: dict[str, list[str]] = {
     "training": [], "elbo": [], "watching": ["--seconds", "6", "--turns", "5"], "watch_cost": ["--steps", "1000"],
-    "touch": ["--moves", "100"], "timeline": ["--turns", "60"], "loss_delay": [], "follow_delay": [], "start": [], "scale": [],
+    "touch": ["--moves", "100"], "timeline": ["--turns", "60"], "loss_delay": [], "follow_delay": [], "start": [],
+    "scale": [],
 }  # fmt: skip
 """The benchmarks whose figures stand in the table, and how long each is."""
 
-QUICK = ("training", "watching", "touch", "timeline", "loss_delay", "start", "scale")
+QUICK = ("training", "watching", "touch", "timeline", "loss_delay", "start")
 
 
 def main() -> int:
