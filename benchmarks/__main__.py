@@ -1,7 +1,7 @@
 """All benchmarks, one after the other, each in a process of its own; their figures as one table and one file.
 
     python -m benchmarks                        # about a quarter of an hour on two cores; the same as `make bench`
-    python -m benchmarks --only training touch
+    python -m benchmarks --only training touch  # the other figures in the file stay
     python -m benchmarks --quick                # little of each: do they work?
 
 The test -ELBO needs the whole of MNIST (VAEVIZ_DATA_DIR, or downloaded) and is left out, in words, without it.
@@ -62,6 +62,9 @@ def main() -> int:
         "at": datetime.now(UTC).isoformat(timespec="minutes"),
     }  # fmt: skip
     rows = {name: [figure._asdict() for figure in each] for name, each in figures.items()}
+    if options.only and options.json.exists():  # the others stay as they were
+        before = json.loads(options.json.read_text())["figures"]
+        rows = {name: (before | rows)[name] for name in WHOLE if name in before | rows}
     options.json.write_text(json.dumps({"machine": machine, "figures": rows}, indent=1, ensure_ascii=False))
     print(f"\nwritten: {options.json}" + (f"; without figures: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0

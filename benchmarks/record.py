@@ -47,8 +47,8 @@ class Figure(NamedTuple):
 
     @property
     def told(self) -> str:
-        """The value in words, with three digits."""
-        digits = 0 if abs(self.value) >= 100 else 1 if abs(self.value) >= 10 else 2
+        """The value in words, with three digits; nats with two after the point."""
+        digits = 2 if self.unit == "nats" else 0 if abs(self.value) >= 100 else 1 if abs(self.value) >= 10 else 2
         return f"{self.value:,.{digits}f} {self.unit}"
 
 

@@ -90,8 +90,8 @@ def manifolds(window: Window, side: int, count: int) -> np.ndarray:
 
 
 def choose(window: Window, side: int) -> float:
-    window.page.get_by_role("combobox").filter(has_text="n = ").click()
-    window.page.get_by_role("option", name=f"n = {side}", exact=True).click()
+    window.page.locator(".MuiSelect-select:text-matches('^n = ')").click()
+    window.page.get_by_role("menuitem", name=f"n = {side}", exact=True).click()
     window.page.wait_for_function("tiles.sample !== null", timeout=20_000, polling=5)
     return window.page.evaluate("tiles.sample")
 
