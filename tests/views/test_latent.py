@@ -70,24 +70,25 @@ def test_what_is_measured_has_a_scale_with_its_unit(color_by: str, unit: str):
 
 def test_a_click_in_solo_shows_one_class_alone_and_a_second_one_shows_all():
     view = LatentView(make_run())
-    chips = view.legend._chips
-    view.legend.solo = True
-    chips[1].value = False  # as a click does
+    legend = view.legend
+    legend.click(3)  # solo stands after the three classes
+    assert legend.solo
+    legend.click(1)
     assert view.hidden_classes == [0, 2]
-    assert [chip.value for chip in chips] == [False, True, False]
-    chips[2].value = True
+    assert legend._chips.pressed == [False, True, False, True]
+    legend.click(2)
     assert view.hidden_classes == [0, 1]
-    chips[2].value = False
+    legend.click(2)
     assert view.hidden_classes == []
-    assert [chip.value for chip in chips] == [True, True, True]
+    assert legend._chips.pressed == [True, True, True, True]
 
 
 def test_chips_hide_one_class_after_another_and_the_last_one_brings_back_all():
     view = LatentView(make_run())
     for number in (0, 2):
-        view.legend._chips[number].value = False
+        view.legend.click(number)
     assert view.hidden_classes == [0, 2]
-    view.legend._chips[1].value = False
+    view.legend.click(1)
     assert view.hidden_classes == []
 
 

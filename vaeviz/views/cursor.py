@@ -60,6 +60,7 @@ class CursorView(View):
 
     title = "Cursor"
     hint = "decoded as you point"
+    figure_name = "cursor"
 
     def __init__(self, state, **params) -> None:
         super().__init__(state, **params)
@@ -94,7 +95,7 @@ class CursorView(View):
         across, top = 1 + SPACE + small, ratio + GAP
         bottom = -LINES
         figure = Figure(x_range=Range1d(0, across), y_range=Range1d(bottom, top), tools="")
-        dress(figure, "cursor")
+        dress(figure, self.figure_name)
         figure.update(toolbar_location=None, min_border=0)
         fit = CustomJS(args={"fig": figure, "width": across + 0.06, "bottom": bottom, "top": top}, code=FIT_JS)
         for name in ("inner_width", "inner_height"):

@@ -1,5 +1,7 @@
 """All views of one run, linked, on one screen."""
 
+from collections.abc import Iterator
+
 import panel as pn
 import param
 
@@ -48,6 +50,9 @@ GRID_CSS = """
 """
 
 
+AREAS = "latent", "manifold", "cursor", "loss", "lower", "timeline"
+
+
 class Explorer(View):
     """Loss, planes, cursor, interpolation, reconstructions, dimensions and model of one run, linked.
 
@@ -57,6 +62,9 @@ class Explorer(View):
         What is explored.
     embedded : bool
         Of a height of its own (in a notebook), and not of the window's.
+    staged : bool
+        Only what is explored with is there at first, both planes and the cursor, without their controls; `stages` brings
+        the rest, to places that are kept for it.
     """
 
     cell_height = 830
@@ -67,20 +75,48 @@ class Explorer(View):
         doc="The page below.",
     )
 
-    def __init__(self, state, *, embedded: bool = True, **params) -> None:
-        super().__init__(state, **params)
-        state = self.state
-        self.status = StatusView(state)
-        self.latent = LatentView(state)
-        self.manifold = ManifoldView(state)
-        self.cursor = CursorView(state)
-        self.loss = LossView(state)
-        self.timeline = TimelineView(state)
-        self.interpolation = InterpolationView(state)
-        self.reconstructions = ReconstructionView(state, shown=False)
-        self.dimensions = DimensionsView(state, shown=False)
-        self.model = ModelView(state, shown=False)
-        self.take_home = TakeHomeView(state, shown=False)
+    def __init__(self, state, *, embedded: bool = True, staged: bool = False, **params) -> None:
+        super().__init__(state, furnished=not staged, **params)
+        self._places = {
+            area: pn.Column(stylesheets=[_place_css(area)], margin=0, sizing_mode="stretch_both") for area in AREAS
+        }
+        self.status = StatusView(self.state, furnished=not staged)
+        self.latent = LatentView(self.state, furnished=not staged)
+        self.manifold = ManifoldView(self.state, furnished=not staged)
+        self.cursor = CursorView(self.state, furnished=not staged)
+        for view in (self.latent, self.manifold, self.cursor):
+            self._places[view.figure_name].append(view)
+        self._pages: dict[str, pn.Column] = {}
+        kind = ["vv-embedded"] if embedded else []
+        self._grid = pn.Column(*self._places.values(), stylesheets=[GRID_CSS], margin=0, css_classes=kind)
+        holder = pn.Column(self._grid, stylesheets=[f":host {{ container-type: inline-size; {WIDE} }}"], margin=0)
+        self._layout = pn.Column(self.status, holder, stylesheets=[f":host {{ {WIDE} }}"], margin=0)
+        self.state.param.watch(self._on_selection, "selection")
+        if not staged:
+            for _ in self.stages():
+                pass
+
+    def stages(self) -> Iterator[str]:
+        """Put what is not there yet in its place, part by part: a browser takes long for all of it. Names each."""
+        self.timeline = TimelineView(self.state)
+        self._places["timeline"].append(self.timeline)
+        yield "timeline"
+        for view in (self.status, self.latent, self.manifold, self.cursor):
+            view.furnished = True
+        yield "controls"
+        self.loss = LossView(self.state)
+        self._places["loss"].append(self.loss)
+        yield "loss"
+        self._make_lower_pages()
+        self.furnished = True
+        yield "lower"
+
+    def _make_lower_pages(self) -> None:
+        self.interpolation = InterpolationView(self.state)
+        self.reconstructions = ReconstructionView(self.state, shown=False)
+        self.dimensions = DimensionsView(self.state, shown=False)
+        self.model = ModelView(self.state, shown=False)
+        self.take_home = TakeHomeView(self.state, shown=False)
         # A switch of visibility: figures in the hidden pages of a tabs widget keep the whole page from being ready.
         self._switch = switch(self.param.lower)
         self._lower = {
@@ -92,18 +128,10 @@ class Explorer(View):
         }
         # Each page is put in its place when it is first turned to: a browser takes long for what nobody sees yet.
         self._pages = {name: pn.Column(margin=0, sizing_mode="stretch_both", visible=False) for name in self._lower}
-        lower = pn.Column(self._switch, *self._pages.values(), margin=0, sizing_mode="stretch_both")
         self._turn_page()
-        places = {"latent": self.latent, "manifold": self.manifold, "cursor": self.cursor, "loss": self.loss,
-                  "lower": lower, "timeline": self.timeline}  # fmt: skip
-        cells = [
-            pn.Column(view, stylesheets=[_cell_css(area)], margin=0, sizing_mode="stretch_both")
-            for area, view in places.items()
-        ]
-        grid = pn.Column(*cells, stylesheets=[GRID_CSS], margin=0, css_classes=["vv-embedded"] if embedded else [])
-        holder = pn.Column(grid, stylesheets=[f":host {{ container-type: inline-size; {WIDE} }}"], margin=0)
-        self._layout = pn.Column(self.status, holder, stylesheets=[f":host {{ {WIDE} }}"], margin=0)
-        state.param.watch(self._on_selection, "selection")
+        self._places["lower"].append(
+            pn.Column(self._switch, *self._pages.values(), margin=0, sizing_mode="stretch_both")
+        )
 
     def _on_selection(self, event) -> None:
         if event.new:
@@ -117,6 +145,6 @@ class Explorer(View):
             page.visible = self._lower[name].shown = name == self.lower
 
 
-def _cell_css(area: str) -> str:
+def _place_css(area: str) -> str:
     # Contained: what changes in one card lays out that card anew, and not the whole page.
     return f":host {{ grid-area: {area}; display: flex; min-width: 0; min-height: 0; contain: strict; }}"

@@ -1,5 +1,7 @@
 """The legend of the classes: which are drawn, and one alone."""
 
+from collections.abc import Callable
+
 import panel as pn
 import panel_material_ui as pmui
 import param
@@ -9,7 +11,53 @@ from vaeviz.views.palette import INK, class_colors
 LEGEND_CSS = """
 :host { display: flex; flex-wrap: wrap; justify-content: center; gap: 2px; padding: 0 8px 6px; min-height: 26px; }
 """
+CHIPS_CSS = """
+.vv-chips { display: flex; flex-wrap: wrap; justify-content: center; gap: 2px; }
+button { min-width: 26px; max-width: 100%; padding: 0 7px; box-sizing: border-box; overflow: hidden;
+  text-overflow: ellipsis; white-space: nowrap; font: inherit; font-size: 12px; font-weight: 500; line-height: 20px;
+  letter-spacing: .02857em; color: inherit; background: none; border: 2px solid var(--vv-chip); border-radius: 10px;
+  cursor: pointer; }
+button:hover { background: color-mix(in srgb, currentColor 8%, transparent); }
+button:focus-visible { outline: 2px solid currentColor; outline-offset: 1px; }
+button[aria-pressed=true] { color: #111; background: var(--vv-chip); }
+"""
+SOLO = "solo", INK, "While on, a click on a class shows it alone; a second click shows all again"
 MANY_CLASSES = 10
+
+
+class Chips(pn.custom.JSComponent):
+    """Small buttons in a row, each pressed or not: one part of the page, where a widget for each would be a dozen."""
+
+    chips = param.List([], doc="The name, colour and title of each.")
+    pressed = param.List([], doc="Which of them are pressed: a boolean for each.")
+
+    _esm = """
+    export function render({ model, el }) {
+      const row = document.createElement("div")
+      row.className = "vv-chips"
+      const press = () => {
+        [...row.children].forEach((button, i) => button.setAttribute("aria-pressed", model.pressed[i] ?? false))
+      }
+      const build = () => {
+        row.replaceChildren(...model.chips.map(([name, color, title], i) => {
+          const button = document.createElement("button")
+          Object.assign(button, {type: "button", textContent: name, title})
+          button.style.setProperty("--vv-chip", color)
+          button.addEventListener("click", () => model.send_msg(i))
+          return button
+        }))
+        press()
+      }
+      model.on("chips", build)
+      model.on("pressed", press)
+      build()
+      el.append(row)
+    }
+    """
+
+    def __init__(self, on_click: Callable[[int], None], **params) -> None:
+        super().__init__(stylesheets=[CHIPS_CSS], margin=0, **params)
+        self._handle_msg = on_click
 
 
 class Legend(pn.viewable.Viewer):
@@ -23,14 +71,15 @@ class Legend(pn.viewable.Viewer):
 
     def __init__(self, **params) -> None:
         super().__init__(**params)
-        self.box = pn.FlexBox(stylesheets=[LEGEND_CSS], margin=0)
-        self._chips: list[pmui.Toggle] = []
+        self.box = pn.Column(stylesheets=[LEGEND_CSS], margin=0)
+        self._chips = Chips(self.click)
         self._count = 0
 
     def show(self, names: tuple[str, ...]) -> None:
         """Begin anew with these classes, all shown."""
-        self._chips, self._count = [], len(names)
+        self._count = len(names)
         self.hidden = []
+        self._update_chips()
         if self._count > MANY_CLASSES:
             search = pmui.MultiChoice(
                 label="Show only these classes", options={name: i for i, name in enumerate(names)}
@@ -38,57 +87,30 @@ class Legend(pn.viewable.Viewer):
             search.param.watch(self._on_search, "value")
             self.box.objects = [search]
         elif names:
-            colors = class_colors(self._count)
-            self._chips = [self._chip(i, name, colors[i]) for i, name in enumerate(names)]
-            self.box.objects = [*self._chips, *([self._solo()] if self._count > 2 else [])]
+            chips = [(name, color, f"Show or hide {name}") for name, color in zip(names, class_colors(self._count), strict=True)]
+            self._chips.chips = [*chips, SOLO] if self._count > 2 else chips
+            self.box.objects = [self._chips]
         else:
             self.box.objects = []
 
-    def _chip(self, number: int, name: str, color: str) -> pmui.Toggle:
-        chip = pmui.Toggle(
-            label=name, value=True, margin=0, size="small", sx=_chip_style(color), description=f"Show or hide {name}"
-        )
-        chip.param.watch(lambda event: self._on_chip(number, event.new), "value")
-        return chip
-
-    def _solo(self) -> pmui.Toggle:
-        return pmui.Toggle.from_param(
-            self.param.solo, label="solo", margin=(0, 0, 0, 4), size="small", sx=_chip_style(INK),
-            description="While on, a click on a class shows it alone; a second click shows all again",
-        )  # fmt: skip
-
-    def _on_chip(self, number: int, shown: bool) -> None:
-        if shown == (number not in self.hidden):
-            return  # the chip follows, and was not clicked
+    def click(self, number: int) -> None:
+        """Do what a click on a chip does; the one after the classes is solo."""
         everything = set(range(self._count))
-        if everything - set(self.hidden) == {number}:
+        if number == self._count:
+            self.solo = not self.solo
+        elif everything - set(self.hidden) == {number}:
             self.hidden = []
         elif self.solo:
             self.hidden = sorted(everything - {number})
         else:
             self.hidden = sorted(set(self.hidden) ^ {number})
-        self._update_chips()
 
     def _on_search(self, event: param.parameterized.Event) -> None:
         self.hidden = [i for i in range(self._count) if i not in event.new] if event.new else []
 
-    @param.depends("hidden", watch=True)
+    @param.depends("hidden", "solo", watch=True)
     def _update_chips(self) -> None:
-        for number, chip in enumerate(self._chips):
-            chip.value = number not in self.hidden
+        self._chips.pressed = [*(number not in self.hidden for number in range(self._count)), self.solo]
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self.box
-
-
-def _chip_style(color: str) -> dict:
-    return {
-        "minWidth": "26px",
-        "padding": "0 7px",
-        "fontSize": "12px",
-        "lineHeight": "20px",
-        "borderRadius": "10px",
-        "textTransform": "none",
-        "border": f"2px solid {color}",
-        "&.Mui-selected, &.Mui-selected:hover": {"backgroundColor": color, "color": "#111"},
-    }

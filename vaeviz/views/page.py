@@ -1,6 +1,7 @@
 """The page of the app: the drawer beside the explorer, and the run's address."""
 
 import asyncio
+from collections.abc import Iterator
 from importlib import import_module
 
 import panel as pn
@@ -73,9 +74,83 @@ def first_run(run_id: str | None = None) -> tuple[Run, str]:
         return register_run(default_run()), words or str(error)
 
 
+class _Idle(param.Parameterized):
+    busy = param.Boolean(False)
+
+
+def _page(**params) -> pmui.Page:
+    page = pmui.Page(title="vaeviz", theme_config=THEME, **params)
+    # Else each callback would walk through all models of the page to show that it is busy. It takes a reference to let
+    # go of that to `pn.state.busy`: with a plain False its watcher would stay there, and hold the page forever.
+    with edit_readonly(page):
+        page.param.update(busy=_Idle().param.busy, busy_indicator=None)
+    return page
+
+
+def _open(parts: Iterator[str]) -> None:
+    """Fill a page part by part.
+
+    It is sent empty: while the browser reads its scripts, the first part is made. When that is drawn, the others follow
+    one by one, and the mouse is answered in between.
+    """
+
+    def begin() -> None:
+        next(parts)
+        pn.state.onload(_send_at_once)
+        pn.state.onload(go_on)
+
+    def go_on() -> None:
+        if next(parts, ""):
+            pn.state.execute(go_on, schedule=True)
+
+    pn.state.execute(begin, schedule=True)
+
+
 def run_page(run: Run) -> pmui.Page:
     """Return the page of one run that is trained elsewhere: there is nothing to start or stop."""
-    return _page(Explorer(ExplorerState(run), embedded=False))
+    page = _page()
+
+    def parts() -> Iterator[str]:
+        explorer = Explorer(ExplorerState(run), embedded=False, staged=True)
+        page.main = [explorer]
+        yield "planes"
+        yield from explorer.stages()
+
+    _open(parts())
+    return page
+
+
+def explorer_page(run_id: str | None = None) -> pmui.Page:
+    """Return the app's page for the run of that id, for a pretrained one, or for a "new" one.
+
+    The address of the page then names its run (`?run=ID`): reloaded, or opened in a second tab, or after a restart of
+    the server, it finds it again.
+    """
+    drawer = pn.Column(sizing_mode="stretch_width", margin=0)
+    page = _page(sidebar=[drawer], sidebar_width=300, sidebar_resizable=False)
+    location = pn.state.location
+
+    def parts() -> Iterator[str]:
+        run, words = first_run(run_id)
+        state = ExplorerState(run)
+        state.alert = words
+
+        def name_run(*_) -> None:
+            if location is not None:
+                location.update_query(run=state.run.id)
+
+        state.param.watch(name_run, "run")
+        pn.state.onload(name_run)
+        explorer = Explorer(state, embedded=False, staged=True)
+        page.main = [explorer]
+        yield "planes"
+        yield from explorer.stages()
+        drawer.append(ControlsView(state))
+        yield "drawer"
+        pn.state.onload(_warm_up)
+
+    _open(parts())
+    return page
 
 
 def run_server(run: Run, port: int, address: str) -> Server:
@@ -87,48 +162,7 @@ def run_server(run: Run, port: int, address: str) -> Server:
         If the port can't be had.
     """
 
-    def page() -> pmui.Page:
-        pn.state.onload(_send_at_once)
-        return run_page(run)
-
     pn.extension()
     return pn.io.server.get_server(
-        {"/": page}, port=port, address=address, start=False, show=False, verbose=False, title="vaeviz"
+        {"/": lambda: run_page(run)}, port=port, address=address, start=False, show=False, verbose=False, title="vaeviz"
     )
-
-
-class _Idle(param.Parameterized):
-    busy = param.Boolean(False)
-
-
-def _page(explorer: Explorer, **params) -> pmui.Page:
-    page = pmui.Page(title="vaeviz", main=[explorer], theme_config=THEME, **params)
-    # Else each callback would walk through all models of the page to show that it is busy. It takes a reference to let
-    # go of that to `pn.state.busy`: with a plain False its watcher would stay there, and hold the page forever.
-    with edit_readonly(page):
-        page.param.update(busy=_Idle().param.busy, busy_indicator=None)
-    return page
-
-
-def explorer_page(run_id: str | None = None) -> pmui.Page:
-    """Return the app's page for the run of that id, for a pretrained one, or for a "new" one.
-
-    The address of the page then names its run (`?run=ID`): reloaded, or opened in a second tab, or after a restart of
-    the server, it finds it again.
-    """
-    run, words = first_run(run_id)
-    state = ExplorerState(run)
-    state.alert = words
-    explorer, controls = Explorer(state, embedded=False), ControlsView(state)
-    page = _page(explorer, sidebar=[controls], sidebar_width=300, sidebar_resizable=False)
-    location = pn.state.location
-
-    def _name_run(*_) -> None:
-        if location is not None:
-            location.update_query(run=state.run.id)
-
-    state.param.watch(_name_run, "run")
-    pn.state.onload(_name_run)
-    pn.state.onload(_send_at_once)
-    pn.state.onload(_warm_up)
-    return page

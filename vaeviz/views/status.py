@@ -4,6 +4,7 @@ import html
 
 import panel as pn
 import panel_material_ui as pmui
+import param
 
 from vaeviz.training.events import when
 from vaeviz.views.sharing import for_visitors
@@ -38,14 +39,21 @@ class StatusView(View):
         self._alert, self._warning = _alert("error"), _alert("warning")
         self._alert.param.watch(self._on_close, "closed")
         self._save_error: str | None = None
-        line = pn.Row(
-            self._line, self._bar, sizing_mode="stretch_width", margin=0,
+        self._row = pn.Row(
+            self._line, sizing_mode="stretch_width", margin=0,
             stylesheets=[":host { align-items: center; padding: 0 4px; min-height: 26px; }"],
         )  # fmt: skip
-        self._layout = pn.Column(line, self._alert, self._warning, sizing_mode="stretch_width", margin=0)
+        self._layout = pn.Column(self._row, sizing_mode="stretch_width", margin=0)
+        self._furnish()
         self.state.param.watch(self._update, ["tick", "status", "frame", "run"])
         self.state.param.watch(self._update_alert, "alert")
         self._update()
+
+    @param.depends("furnished", watch=True)
+    def _furnish(self) -> None:
+        if self.furnished:
+            self._row.append(self._bar)
+            self._layout.extend([self._alert, self._warning])
 
     def words(self) -> str:
         """Return the line, without markup."""

@@ -103,6 +103,7 @@ class View(pn.viewable.Viewer):
 
     state = param.ClassSelector(class_=ExplorerState, constant=True, doc="What the views share.")
     shown = param.Boolean(True, doc="Whether it is on the screen; what is not need not be kept up to date.")
+    furnished = param.Boolean(True, doc="Whether its controls are there; in a page that opens they come later.")
 
     title = ""
     hint = ""
@@ -112,15 +113,22 @@ class View(pn.viewable.Viewer):
     def __init__(self, state: ExplorerState | Run, **params) -> None:
         super().__init__(state=state if isinstance(state, ExplorerState) else ExplorerState(state), **params)
         self._title = text(f"<b>{self.title}</b> <span>{self.hint}</span>")
+        self._head = pn.Row(self._title, stylesheets=[HEAD_CSS], sizing_mode="stretch_width", margin=0)
+        self._controls: tuple[pn.viewable.Viewable, ...] = ()
 
     def _card(self, body: pn.viewable.Viewable, *controls: pn.viewable.Viewable, **params) -> pn.Column:
         larger = pmui.IconButton(
             icon="fullscreen", size="small", margin=0, sx={"padding": "2px"}, description="Full screen; Esc leaves it"
         )
-        head = pn.Row(self._title, *controls, larger, stylesheets=[HEAD_CSS], sizing_mode="stretch_width", margin=0)
-        card = pn.Column(head, body, stylesheets=[CARD_CSS], margin=0, css_classes=["vv-card"], **params)
         larger.js_on_click(code=FULL_SCREEN_JS)
-        return card
+        self._controls = *controls, larger
+        self._furnish()
+        return pn.Column(self._head, body, stylesheets=[CARD_CSS], margin=0, css_classes=["vv-card"], **params)
+
+    @param.depends("furnished", watch=True)
+    def _furnish(self) -> None:
+        if self.furnished:
+            self._head.objects = [self._title, *self._controls]
 
     def __panel__(self) -> pn.viewable.Viewable:
         self.state.watch_run()
