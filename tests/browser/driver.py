@@ -130,11 +130,25 @@ class Window:
         self.page.goto(address)
         return self.ready()
 
+    def open_early(self, address: str) -> "Window":
+        """Open a page and return when its planes are drawn, while the rest of it is still on its way."""
+        self.page.goto(address)
+        return self._idle()
+
     def reload(self) -> "Window":
         self.page.reload()
         return self.ready()
 
     def ready(self) -> "Window":
+        """Wait for the whole of the page: its lower half comes last."""
+        self._idle()
+        self.page.wait_for_function(
+            "probe.figure('interpolation') && Bokeh.index.find_one(probe.figure('interpolation'))?.has_finished()",
+            timeout=60e3,
+        )
+        return self
+
+    def _idle(self) -> "Window":
         self.page.wait_for_function(
             "window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle", timeout=60e3
         )

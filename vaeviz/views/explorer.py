@@ -51,6 +51,8 @@ GRID_CSS = """
 
 
 AREAS = "latent", "manifold", "cursor", "loss", "lower", "timeline"
+EXPLORABLE = "cursor"
+"""The part with which an explorer follows the mouse."""
 
 
 class Explorer(View):
@@ -63,8 +65,7 @@ class Explorer(View):
     embedded : bool
         Of a height of its own (in a notebook), and not of the window's.
     staged : bool
-        Only what is explored with is there at first, both planes and the cursor, without their controls; `stages` brings
-        the rest, to places that are kept for it.
+        It is empty at first; `parts` fills it.
     """
 
     cell_height = 830
@@ -81,37 +82,44 @@ class Explorer(View):
             area: pn.Column(stylesheets=[_place_css(area)], margin=0, sizing_mode="stretch_both") for area in AREAS
         }
         self.status = StatusView(self.state, furnished=not staged)
-        self.latent = LatentView(self.state, furnished=not staged)
-        self.manifold = ManifoldView(self.state, furnished=not staged)
-        self.cursor = CursorView(self.state, furnished=not staged)
-        for view in (self.latent, self.manifold, self.cursor):
-            self._places[view.figure_name].append(view)
         self._pages: dict[str, pn.Column] = {}
         kind = ["vv-embedded"] if embedded else []
-        self._grid = pn.Column(*self._places.values(), stylesheets=[GRID_CSS], margin=0, css_classes=kind)
-        holder = pn.Column(self._grid, stylesheets=[f":host {{ container-type: inline-size; {WIDE} }}"], margin=0)
+        grid = pn.Column(*self._places.values(), stylesheets=[GRID_CSS], margin=0, css_classes=kind)
+        holder = pn.Column(grid, stylesheets=[f":host {{ container-type: inline-size; {WIDE} }}"], margin=0)
         self._layout = pn.Column(self.status, holder, stylesheets=[f":host {{ {WIDE} }}"], margin=0)
         self.state.param.watch(self._on_selection, "selection")
         if not staged:
-            for _ in self.stages():
+            for _ in self.parts():
                 pass
 
-    def stages(self) -> Iterator[str]:
-        """Put what is not there yet in its place, part by part: a browser takes long for all of it. Names each."""
-        self.timeline = TimelineView(self.state)
-        self._places["timeline"].append(self.timeline)
-        yield "timeline"
-        for view in (self.status, self.latent, self.manifold, self.cursor):
-            view.furnished = True
-        yield "controls"
-        self.loss = LossView(self.state)
-        self._places["loss"].append(self.loss)
-        yield "loss"
-        self._make_lower_pages()
-        self.furnished = True
-        yield "lower"
+    def parts(self) -> Iterator[str]:
+        """Put the views in their places, one after the other, and name each: a browser takes long for all of them.
 
-    def _make_lower_pages(self) -> None:
+        With the one that is named `EXPLORABLE` both planes and the cursor are there; their controls come afterwards.
+        """
+        furnished = self.furnished
+        self.latent = LatentView(self.state, furnished=furnished)
+        yield self._place("latent", self.latent)
+        self.manifold = ManifoldView(self.state, furnished=furnished)
+        yield self._place("manifold", self.manifold)
+        self.cursor = CursorView(self.state, furnished=furnished)
+        yield self._place("cursor", self.cursor)
+        if not furnished:
+            for view in (self.latent, self.manifold, self.cursor, self.status):
+                view.furnished = True
+                yield "controls"
+        self.timeline = TimelineView(self.state)
+        yield self._place("timeline", self.timeline)
+        self.loss = LossView(self.state)
+        yield self._place("loss", self.loss)
+        yield self._place("lower", self._make_lower_pages())
+        self.furnished = True
+
+    def _place(self, area: str, view: pn.viewable.Viewable | View) -> str:
+        self._places[area].append(view)
+        return area
+
+    def _make_lower_pages(self) -> pn.Column:
         self.interpolation = InterpolationView(self.state)
         self.reconstructions = ReconstructionView(self.state, shown=False)
         self.dimensions = DimensionsView(self.state, shown=False)
@@ -129,9 +137,7 @@ class Explorer(View):
         # Each page is put in its place when it is first turned to: a browser takes long for what nobody sees yet.
         self._pages = {name: pn.Column(margin=0, sizing_mode="stretch_both", visible=False) for name in self._lower}
         self._turn_page()
-        self._places["lower"].append(
-            pn.Column(self._switch, *self._pages.values(), margin=0, sizing_mode="stretch_both")
-        )
+        return pn.Column(self._switch, *self._pages.values(), margin=0, sizing_mode="stretch_both")
 
     def _on_selection(self, event) -> None:
         if event.new:

@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import Iterator
 from importlib import import_module
 
+import jinja2
 import panel as pn
 import panel_material_ui as pmui
 import param
 from bokeh.server.server import Server
+from panel.io.state import set_curdoc
 from panel.util import edit_readonly
 
 from vaeviz.training import Run
 from vaeviz.views.controls import ControlsView
-from vaeviz.views.explorer import Explorer
+from vaeviz.views.explorer import EXPLORABLE, Explorer
 from vaeviz.views.runs import PRETRAINED_NAMES, default_run, open_pretrained, register_run, restore_run
 from vaeviz.views.state import ExplorerState
 
@@ -25,6 +27,15 @@ THEME = {
     },
 }
 
+
+PAUSE = 0.05
+"""Seconds between two parts of a page that opens."""
+
+# The widgets' code is read while the server makes the first part, and not when that has come.
+TEMPLATE = jinja2.Environment(autoescape=True).from_string("""
+{% extends base %}
+{% block postamble %}<script>importShim("{{ widgets }}")</script>{% endblock %}
+""")
 
 NEW = "new"
 """`?run=new` opens a new run."""
@@ -79,7 +90,8 @@ class _Idle(param.Parameterized):
 
 
 def _page(**params) -> pmui.Page:
-    page = pmui.Page(title="vaeviz", theme_config=THEME, **params)
+    page = pmui.Page(title="vaeviz", theme_config=THEME, template=TEMPLATE, **params)
+    pn.state.curdoc.template_variables["widgets"] = pmui.Page._render_esm(server=True)
     # Else each callback would walk through all models of the page to show that it is busy. It takes a reference to let
     # go of that to `pn.state.busy`: with a plain False its watcher would stay there, and hold the page forever.
     with edit_readonly(page):
@@ -90,20 +102,25 @@ def _page(**params) -> pmui.Page:
 def _open(parts: Iterator[str]) -> None:
     """Fill a page part by part.
 
-    It is sent empty: while the browser reads its scripts, the first part is made. When that is drawn, the others follow
-    one by one, and the mouse is answered in between.
+    It is sent empty, and what is explored with is made while the browser reads the scripts. These are given out by the
+    same thread, so it pauses between the parts. When they are drawn the others follow, and the mouse is answered in
+    the pauses.
     """
+    document = pn.state.curdoc
 
-    def begin() -> None:
-        next(parts)
-        pn.state.onload(_send_at_once)
-        pn.state.onload(go_on)
+    async def begin() -> None:  # the browser gets no document before its end
+        with set_curdoc(document):
+            await asyncio.sleep(PAUSE)
+            while next(parts) != EXPLORABLE:
+                await asyncio.sleep(PAUSE)
+            pn.state.onload(_send_at_once)
+            pn.state.onload(go_on)
 
     def go_on() -> None:
         if next(parts, ""):
-            pn.state.execute(go_on, schedule=True)
+            document.add_timeout_callback(go_on, int(1000 * PAUSE))
 
-    pn.state.execute(begin, schedule=True)
+    document.add_next_tick_callback(begin)
 
 
 def run_page(run: Run) -> pmui.Page:
@@ -113,8 +130,7 @@ def run_page(run: Run) -> pmui.Page:
     def parts() -> Iterator[str]:
         explorer = Explorer(ExplorerState(run), embedded=False, staged=True)
         page.main = [explorer]
-        yield "planes"
-        yield from explorer.stages()
+        yield from explorer.parts()
 
     _open(parts())
     return page
@@ -143,10 +159,11 @@ def explorer_page(run_id: str | None = None) -> pmui.Page:
         pn.state.onload(name_run)
         explorer = Explorer(state, embedded=False, staged=True)
         page.main = [explorer]
-        yield "planes"
-        yield from explorer.stages()
-        drawer.append(ControlsView(state))
-        yield "drawer"
+        for part in explorer.parts():
+            yield part
+            if part == "timeline":
+                drawer.append(ControlsView(state))
+                yield "drawer"
         pn.state.onload(_warm_up)
 
     _open(parts())
