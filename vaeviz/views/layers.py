@@ -122,22 +122,23 @@ class LinesLayer:
     def __init__(self, name: str, colors: Sequence[str], *, width: float = 1.0, alpha: float = 1.0) -> None:
         self.name, self.colors = name, tuple(colors)
         self._look = {"line_width": width, "line_alpha": alpha}
-        self.sources: list[list[ColumnDataSource]] = []
+        self._figures: list[tuple[Figure, dict[int, ColumnDataSource]]] = []
         self._data: dict[int, dict] = {}
 
+    @property
+    def sources(self) -> list[list[ColumnDataSource]]:
+        """The data of each figure: a source for each colour that was ever shown."""
+        return [list(sources.values()) for _, sources in self._figures]
+
     def attach(self, figure: Figure) -> None:
-        """Draw in this figure, too."""
-        sources = []
-        for number, color in enumerate(self.colors):
-            source = ColumnDataSource(self._data.get(number, {"x": [], "y": []}), name=f"{self.name} {number}")
-            line = figure.line("x", "y", source=source, line_color=color, **self._look)
-            line.update(nonselection_glyph=None, selection_glyph=None)
-            sources.append(source)
-        self.sources.append(sources)
+        """Draw in this figure, too; its glyphs are made when they are first needed, for a page takes time for each."""
+        self._figures.append((figure, {}))
+        for number, data in self._data.items():
+            self._draw(number, data)
 
     def clear(self) -> None:
         """Let go of the plots that showed it: another one takes their place."""
-        self.sources.clear()
+        self._figures.clear()
         self._data = {}
 
     def show(self, lines: Sequence[Float[np.ndarray, "K 2"]], numbers: Sequence[int]) -> None:
@@ -147,12 +148,20 @@ class LinesLayer:
             wanted.setdefault(int(number) % len(self.colors), []).append(line)
         for number in self._data.keys() | wanted.keys():
             data = _in_one_stroke(wanted.get(number, []))
-            for sources in self.sources:
-                sources[number].data = data
+            self._draw(number, data)
             if number in wanted:
                 self._data[number] = data
             else:
                 del self._data[number]
+
+    def _draw(self, number: int, data: dict) -> None:
+        for figure, sources in self._figures:
+            if number in sources:
+                sources[number].data = data
+            else:
+                sources[number] = source = ColumnDataSource(data, name=f"{self.name} {number}")
+                line = figure.line("x", "y", source=source, line_color=self.colors[number], **self._look)
+                line.update(nonselection_glyph=None, selection_glyph=None)
 
 
 def _in_one_stroke(lines: Sequence[Float[np.ndarray, "K 2"]]) -> dict[str, Float[np.ndarray, " points"]]:
