@@ -29,7 +29,7 @@ app: $(INSTALLED)
 	@$(BIN)/python -c 'import socket; socket.create_server(("localhost", $(PORT)))' 2> /dev/null || \
 		{ echo "Port $(PORT) is taken: stop what listens there, or choose another: make app PORT=5007"; exit 1; }
 	@echo "The explorer: http://localhost:$(PORT)/explorer (Ctrl-C ends it)"
-	@$(BIN)/panel serve apps/explorer.py --address localhost --port $(PORT) --index explorer
+	@$(BIN)/panel serve apps/explorer.py --setup apps/warm_up.py --address localhost --port $(PORT) --index explorer
 
 # The tests drive a real Chromium: the system's own, else Debian's, else Playwright's.
 browser: $(INSTALLED)

@@ -70,7 +70,7 @@ def nonlinearity(activation: str, dropout: float) -> list[nn.Module]:
 
 @torch.no_grad()
 def he_normal_(model: nn.Module, generator: torch.Generator | None = None) -> None:
-    """Draw every weight from N(0, 2 / fan_in) and set every bias to zero, in place.
+    """Draw every weight from N(0, 2 / fan_in) and set every bias to zero, in place; nothing where there is no memory.
 
     The fan-in of a transposed convolution is the mean number of inputs that reach one output value: a stride of s
     spreads each kernel over s² outputs.
@@ -79,6 +79,8 @@ def he_normal_(model: nn.Module, generator: torch.Generator | None = None) -> No
     ----------
     He et al. 2015, "Delving Deep into Rectifiers", equation 10 (arXiv:1502.01852).
     """
+    if all(weight.is_meta for weight in model.parameters()):
+        return  # to draw nothing, torch would import its compiler: one to two seconds
     for layer in model.modules():
         if isinstance(layer, nn.ConvTranspose2d):
             fan_in = layer.in_channels * math.prod(layer.kernel_size) / math.prod(layer.stride)

@@ -83,8 +83,8 @@ class PretrainedRun:
                 f" {dataset.image_shape}: give a dataset of that shape"
             )
         self.id, self.dataset, self.total_steps = name, dataset, self.step
-        self.model = template.to_empty(device="cpu").eval()
-        self.model.load_state_dict(kept[-1].read())
+        self.model = template.eval()
+        self.model.load_state_dict(kept[-1].read(), assign=True)
         taker = SnapshotTaker(self.model, dataset, self.config)
         self._store = SnapshotStore(taker)
         for each in kept:

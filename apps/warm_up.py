@@ -1,0 +1,16 @@
+"""Have ready what the first page waits for: `panel serve apps/explorer.py --setup apps/warm_up.py`.
+
+The server listens as soon as without it: a thread imports the views and reads the pretrained run meanwhile.
+"""
+
+from threading import Thread
+
+
+def warm_up() -> None:
+    """Import the views, and open what a page opens on."""
+    from vaeviz.views.page import first_run
+
+    first_run()
+
+
+Thread(target=warm_up, name="warm-up", daemon=True).start()
