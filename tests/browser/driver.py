@@ -13,7 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 ROOT = Path(__file__).parents[2]
-EXPLORER = ROOT / "apps" / "explorer.py"
+EXPLORER, WARM_UP = (ROOT / "apps" / name for name in ("explorer.py", "warm_up.py"))
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
     " --no-first-run"
@@ -79,9 +79,9 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def served(app: Path, log: Path) -> Iterator[str]:
+def served(app: Path, log: Path, *options: str) -> Iterator[str]:
     """Serve an app on a free port, and yield its address."""
-    with serving(["panel", "serve", str(app), "--port", "0"], log) as (address, _):
+    with serving(["panel", "serve", str(app), "--port", "0", *options], log) as (address, _):
         yield address
 
 
