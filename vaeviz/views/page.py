@@ -29,13 +29,17 @@ THEME = {
 
 
 PAUSE = 0.05
-"""Seconds between two parts of a page that opens."""
+"""Seconds between two parts of a page that opens, in which its thread does what else there is to do."""
 
-# The widgets' code is read while the server makes the first part, and not when that has come.
 TEMPLATE = jinja2.Environment(autoescape=True).from_string("""
 {% extends base %}
-{% block postamble %}<script>importShim("{{ widgets }}")</script>{% endblock %}
+{% block postamble %}
+{%- if widgets %}<script>importShim("{{ widgets }}")</script>{% endif %}
+<style>#loader:not(.error) { background: none; }</style>
+{% endblock %}
 """)
+"""The browser reads the widgets' code while the first part is made, and not when that has come; it shows an empty page
+meanwhile, and not a gray one."""
 
 NEW = "new"
 """`?run=new` opens a new run."""
@@ -91,7 +95,9 @@ class _Idle(param.Parameterized):
 
 def _page(**params) -> pmui.Page:
     page = pmui.Page(title="vaeviz", theme_config=THEME, template=TEMPLATE, **params)
-    pn.state.curdoc.template_variables["widgets"] = pmui.Page._render_esm(server=True)
+    widgets = pmui.Page._render_esm(server=True)
+    if "\n" not in widgets:  # its address, and not the code itself
+        pn.state.curdoc.template_variables["widgets"] = widgets
     # Else each callback would walk through all models of the page to show that it is busy. It takes a reference to let
     # go of that to `pn.state.busy`: with a plain False its watcher would stay there, and hold the page forever.
     with edit_readonly(page):
@@ -114,11 +120,14 @@ def _open(parts: Iterator[str]) -> None:
             while next(parts) != EXPLORABLE:
                 await asyncio.sleep(PAUSE)
             pn.state.onload(_send_at_once)
-            pn.state.onload(go_on)
+            pn.state.onload(lambda: go_on_after(6 * PAUSE))
+
+    def go_on_after(pause: float) -> None:
+        document.add_timeout_callback(go_on, int(1000 * pause))
 
     def go_on() -> None:
         if next(parts, ""):
-            document.add_timeout_callback(go_on, int(1000 * PAUSE))
+            go_on_after(PAUSE)
 
     document.add_next_tick_callback(begin)
 
