@@ -87,7 +87,10 @@ class Legend(pn.viewable.Viewer):
             search.param.watch(self._on_search, "value")
             self.box.objects = [search]
         elif names:
-            chips = [(name, color, f"Show or hide {name}") for name, color in zip(names, class_colors(self._count), strict=True)]
+            chips = [
+                (name, color, f"Show or hide {name}")
+                for name, color in zip(names, class_colors(self._count), strict=True)
+            ]
             self._chips.chips = [*chips, SOLO] if self._count > 2 else chips
             self.box.objects = [self._chips]
         else:

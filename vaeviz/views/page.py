@@ -187,7 +187,6 @@ def run_server(run: Run, port: int, address: str) -> Server:
     OSError
         If the port can't be had.
     """
-
     pn.extension()
     return pn.io.server.get_server(
         {"/": lambda: run_page(run)}, port=port, address=address, start=False, show=False, verbose=False, title="vaeviz"
