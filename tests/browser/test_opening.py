@@ -1,0 +1,60 @@
+"""A page as it opens: what is explored with comes first, and it stays where it is when the rest follows."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tests.browser.driver import Window
+
+pytestmark = pytest.mark.browser
+
+# Tells which figures were there when the decoded image changed for the first time.
+WATCH_JS = """
+const source = probe.source("cursor", "decoded"), first = source.data.image[0]
+source.properties.data.change.connect(() => {
+  if (source.data.image[0] === first) { return }
+  window.figures_then ??= probe.models().filter((m) => m.type === "Figure").map((m) => m.name)
+})
+"""
+PLACES_JS = """
+() => ["latent", "manifold", "cursor"].map((name) => {
+  const {left, top, width, height} = Bokeh.index.find_one(probe.figure(name)).el.getBoundingClientRect()
+  return [left, top, width, height]
+})
+"""
+
+
+@pytest.mark.parametrize("width", [1440, 800])
+def test_the_planes_follow_the_mouse_and_stay_in_their_places_while_the_rest_comes(
+    new_window: Callable[[], Window], explorer_address: str, width: int
+):
+    window = new_window(width).open_early(explorer_address)
+    window.page.evaluate(f"() => {{ {WATCH_JS} }}")
+    places = window.page.evaluate(PLACES_JS)
+
+    def answered() -> bool:
+        for x in (0.5, -0.5):
+            window.hover("latent", x, 0.5)
+        return window.page.evaluate("window.figures_then !== undefined")
+
+    window.until(answered, "the decoded image has changed")
+    assert set(window.page.evaluate("figures_then")) >= {"latent", "manifold", "cursor"}
+    assert "interpolation" not in window.page.evaluate("figures_then")
+    window.ready()
+    for then, now in zip(places, window.page.evaluate(PLACES_JS), strict=True):
+        assert now == pytest.approx(then, abs=1)
+
+
+def test_a_chip_of_the_legend_hides_its_class_and_tells_so(new_window: Callable[[], Window], explorer_address: str):
+    window = new_window().open(explorer_address)
+    chip = window.page.get_by_role("button", name="7", exact=True)
+    assert chip.get_attribute("aria-pressed") == "true"
+    chip.focus()
+    window.page.keyboard.press("Enter")
+    window.until(lambda: chip.get_attribute("aria-pressed") == "false", "the chip is no longer pressed")
+    window.until(lambda: np.isnan(window.column("latent", "examples", "horizontal")).any(), "its examples are gone")
+    window.click("solo")
+    window.click("7")
+    window.until(lambda: chip.get_attribute("aria-pressed") == "true", "its class is shown alone")
+    assert window.page.get_by_role("button", name="8", exact=True).get_attribute("aria-pressed") == "false"
