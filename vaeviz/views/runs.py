@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from vaeviz.data import DATASET_NAMES, Dataset, load_dataset
+from vaeviz.environment import whole_number
 from vaeviz.models import ConvVAE, DenseVAE
 from vaeviz.training import Run, TrainConfig, TrainingRun, load_pretrained, load_run, resume_run
 from vaeviz.training.folder import RunFolder
@@ -87,10 +88,7 @@ def most_trainings() -> int:
     ValueError
         If ``VAEVIZ_MAX_TRAININGS`` is no whole number of at least 1.
     """
-    told = os.environ.get("VAEVIZ_MAX_TRAININGS", "").strip() or str(MOST_TRAININGS)
-    if not (told.isascii() and told.isdigit() and int(told)):
-        raise ValueError(f"VAEVIZ_MAX_TRAININGS={told[:40]!r}: must be a whole number of at least 1")
-    return int(told)
+    return whole_number("VAEVIZ_MAX_TRAININGS", MOST_TRAININGS)
 
 
 def check_room(besides: Run | None = None) -> None:
