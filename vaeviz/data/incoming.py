@@ -24,7 +24,7 @@ MAX_UPLOAD = 10**9
 MOST_FILES = 10_000
 """Files that come one by one; more of them come in one .zip."""
 
-KINDS = ".npz, .npy, .csv, IDX, images, or a .zip of images"
+KINDS = ".npz, .npy, .csv, IDX, images or a .zip of them"
 
 SPARE = 10**9
 """Bytes of the disk that are left to others."""
@@ -66,7 +66,8 @@ class Incoming:
         names = _different([plain_name(name) for name, _ in files])
         self.total = sum(size for _, size in files)
         _check(names, [size for _, size in files], self.total)
-        self.name = names[0] if len(names) == 1 else f"{len(names):,} files"
+        images = [name for name in names if "labels" not in name]
+        self.name = names[0] if len(names) == 1 else images[0] if _is_pair(names) else f"{len(names):,} images"
         self.received = 0
         self.folder = Path(tempfile.mkdtemp(prefix="vaeviz-upload-"))
         self._unpacked = self.folder / "unpacked"
@@ -162,10 +163,9 @@ def _check(names: list[str], sizes: list[int], total: int) -> None:
     if unread is not None:
         raise ValueError(f"{unread or 'A file without a name'} is of an unknown kind: choose {KINDS}")
     for name, size in zip(names, sizes, strict=True):
-        if size == 0:
+        if size <= 0:
             raise ValueError(f"{name} is empty: choose another file")
-    pair = len(names) == 2 and sum("labels" in name for name in names) == 1 and all(map(_is_idx, names))
-    if len(names) > 1 and not pair and not _all_images([Path(name) for name in names]):
+    if len(names) > 1 and not _is_pair(names) and not _all_images([Path(name) for name in names]):
         raise ValueError("Choose one file, several images, or the IDX file of the images and that of its labels")
     held = sum(dataset.images.nbytes for taken in list(_taken) if (dataset := taken()) is not None)
     if held + total > most_bytes():
@@ -181,6 +181,11 @@ def _is_read(name: str) -> bool:
 
 def _is_idx(name: str) -> bool:
     return name.lower().endswith(tuple(suffix for suffix in DATA_SUFFIXES if "ubyte" in suffix or "idx" in suffix))
+
+
+def _is_pair(names: list[str]) -> bool:
+    """Whether these are the IDX files of images and of their labels."""
+    return len(names) == 2 and sum("labels" in name for name in names) == 1 and all(map(_is_idx, names))
 
 
 def _is_zip(name: str) -> bool:

@@ -195,7 +195,9 @@ def resume_folder(folder: str | os.PathLike[str], present: Run) -> TrainingRun:
     FileNotFoundError, ValueError
         As `resume_run` does; and if that run trains already, and is not the present one.
     """
-    run = resume_run(folder)
+    here = getattr(present, "folder", None) == Path(folder)
+    # What was uploaded, or made from arrays, is nowhere else than with the run.
+    run = resume_run(folder, present.dataset if here and present.dataset.source is None else None)
     if is_training(run.id) and _runs[run.id] is not present:
         raise ValueError(f"The run of {run.folder} trains at this moment: stop it before it is resumed from a save")
     return _embedded(run)
