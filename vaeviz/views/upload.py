@@ -9,6 +9,7 @@ from panel.custom import JSComponent
 
 from vaeviz.data.bounded import in_words
 from vaeviz.data.incoming import KINDS, Incoming, most_upload
+from vaeviz.training.aside import aside
 from vaeviz.views.exchange import TOLD
 from vaeviz.views.view import View
 
@@ -115,7 +116,7 @@ class UploadView(View):
 
     async def _read(self, incoming: Incoming) -> None:
         try:
-            dataset = await asyncio.to_thread(incoming.dataset)
+            dataset = await aside(incoming.dataset)
         except TOLD as error:
             self.state.schedule(lambda error=error: self._refuse(error))
         else:
