@@ -1,4 +1,4 @@
-"""Report which pinned packages have known vulnerabilities: `make audit`. It never fails; what it could not do, it says."""
+"""Report known vulnerabilities of the pinned packages: `make audit`. It never fails, and says what it could not do."""
 
 import json
 import subprocess

@@ -151,12 +151,12 @@ def test_a_server_may_take_nothing(monkeypatch: pytest.MonkeyPatch):
 def test_a_full_disk_and_full_memory_are_told_before_a_byte_has_come(monkeypatch: pytest.MonkeyPatch):
     kept = arrived({"a.npy": npy()})
     monkeypatch.setenv("VAEVIZ_MAX_BYTES", str(kept.images.nbytes + 99))
-    with pytest.raises(ValueError, match="^What was uploaded here takes 800 bytes of memory already"):
+    with pytest.raises(ValueError, match=r"^What was uploaded here takes 800 bytes of memory already"):
         Incoming([("a.npy", 100)])
     del kept
     Incoming([("a.npy", 100)]).close()
     monkeypatch.setattr(incoming, "SPARE", 2**80)
-    with pytest.raises(ValueError, match="^There is no room for 100 bytes on the server's disk"):
+    with pytest.raises(ValueError, match=r"^There is no room for 100 bytes on the server's disk"):
         Incoming([("a.npy", 100)])
 
 
@@ -185,7 +185,11 @@ HIGH = zipped({f"{row}.png": bytes(10**5) for row in range(30)})
         ("a.npz", b"PK\3\4 and no more", "^a.npz cannot be unpacked"),
         ("a.zip", b"PK\3\4 and no more", "^a.zip cannot be unpacked"),
         ("a.zip", zipped({"a.txt": b"x"}), "^a.zip holds 0 images"),
-        ("a.zip", zipped({f"{row}.png": picture(IMAGES[0]) for row in range(9)} | {"x.png": b"x"}), "^000009 x.png can"),
+        (
+            "a.zip",
+            zipped({f"{row}.png": picture(IMAGES[0]) for row in range(9)} | {"x.png": b"x"}),
+            "^000009 x.png can",
+        ),
         ("bomb.zip", HIGH, "^bomb.zip unpacks to 3,000,000 bytes, more than the 100,000 that are allowed"),
         ("a.npy", b"\x93NUMPY", "^a.npy does not begin as a NumPy file does"),
         ("a.csv", b"1,2,3,x", "^a.csv has 'x' in row 1"),

@@ -1,4 +1,3 @@
-import asyncio
 import io
 from collections.abc import Iterator
 from pathlib import Path

@@ -45,7 +45,7 @@ def most_upload() -> int:
 
 
 class Incoming:
-    """The files of one dataset on their way: kept in a folder that only this process's user may enter, of a random name.
+    """The files of one dataset on their way: in a folder of a random name that only this process's user may enter.
 
     Who makes one closes it, whatever came of it.
 

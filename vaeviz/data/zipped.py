@@ -1,7 +1,6 @@
 """A ``.zip`` of images, unpacked into a folder whose names it does not choose."""
 
 import errno
-import os
 import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -42,7 +41,9 @@ def unzip_images(path: Path, folder: Path, most: int) -> Path:
 
 def _unpack(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], folder: Path) -> None:
     parents = [_parts(member.filename)[:-1] for member in members]
-    around = len(os.path.commonprefix(parents))
+    # The parents that all of them share: the first and the last in order differ first where any two do.
+    first, last = min(parents), max(parents)
+    around = next((place for place, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     for number, (member, parts) in enumerate(zip(members, parents, strict=True)):
         place = folder.joinpath(*map(_name, parts[around : around + 1]))
         place.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,8 @@ const bar = document.createElement("div")
 bar.setAttribute("role", "alert")
 bar.className = "vv-lost"
 bar.style.cssText = `position: fixed; z-index: 10000; top: 56px; left: 50%; transform: translateX(-50%);
-  width: max-content; max-width: calc(100vw - 48px); box-sizing: border-box; display: flex; align-items: center; gap: 14px;
+  width: max-content; max-width: calc(100vw - 48px); box-sizing: border-box;
+  display: flex; align-items: center; gap: 14px;
   padding: 10px 12px 10px 18px; border-radius: 8px; background: #b3261e; color: #fff;
   font: 14px/1.4 system-ui, sans-serif; box-shadow: 0 4px 18px rgb(0 0 0 / .4)`
 const words = document.createElement("span")

@@ -16,7 +16,8 @@ from vaeviz.views.view import View
 CSS = """
 label { display: grid; grid-template-columns: 1fr auto; gap: 2px 8px; align-items: center; padding: 7px 10px;
   border: 1px dashed color-mix(in srgb, currentColor 45%, transparent); border-radius: 6px; cursor: pointer;
-  font-size: 13px; line-height: 1.35; box-sizing: border-box; width: 100%; overflow-wrap: anywhere; position: relative; }
+  font-size: 13px; line-height: 1.35; box-sizing: border-box; width: 100%; overflow-wrap: anywhere;
+  position: relative; }
 label:hover, label.over { border-color: #3f90da; background: color-mix(in srgb, #3f90da 12%, transparent); }
 label:focus-within { outline: 2px solid #3f90da; outline-offset: 1px; }
 label.coming, label.reading { cursor: default; }
