@@ -10,6 +10,7 @@ from bokeh.server.server import Server
 from panel.util import edit_readonly
 
 from vaeviz.training import Run
+from vaeviz.views.connection import come_back
 from vaeviz.views.controls import ControlsView
 from vaeviz.views.explorer import Explorer
 from vaeviz.views.runs import PRETRAINED_NAMES, default_run, open_pretrained, register_run, restore_run
@@ -103,6 +104,7 @@ class _Idle(param.Parameterized):
 
 def _page(explorer: Explorer, **params) -> pmui.Page:
     page = pmui.Page(title="vaeviz", main=[explorer], theme_config=THEME, **params)
+    come_back()
     # Else each callback would walk through all models of the page to show that it is busy. It takes a reference to let
     # go of that to `pn.state.busy`: with a plain False its watcher would stay there, and hold the page forever.
     with edit_readonly(page):
