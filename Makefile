@@ -2,6 +2,8 @@
 # make test     everything that is checked: ruff, mypy, import contracts, pytest
 # make bench    every figure of the README, measured beside its reference
 # make soak     the faults of tests/faults in large numbers, then half an hour of training and watching (MINUTES=30)
+# make lower-bounds   the tests that need no browser, with the oldest versions that pyproject.toml allows (some GB)
+# make audit    a report, which never fails, of known vulnerabilities in the pinned versions
 # PYTHON=python3.12 chooses the interpreter of .venv, PORT=8080 the port of the app.
 
 PYTHON ?= python3
@@ -11,7 +13,7 @@ MINUTES ?= 30
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install app browser lint test soak bench
+.PHONY: install app browser lint test soak bench lower-bounds audit
 
 install: $(INSTALLED)
 
@@ -53,3 +55,14 @@ bench: browser
 soak: $(INSTALLED)
 	VAEVIZ_TEST_KILLS=50 VAEVIZ_TEST_SESSIONS="20 100" VAEVIZ_TEST_EXAMPLES=3000 $(BIN)/pytest tests/faults
 	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
+
+# Old versions warn of new ones, so that warnings are no errors here.
+lower-bounds:
+	test -x .venv-lower/bin/uv || { $(PYTHON) -m venv .venv-lower && .venv-lower/bin/python -m pip install uv; }
+	.venv-lower/bin/uv pip install --python .venv-lower/bin/python --resolution lowest-direct --editable '.[tests]'
+	.venv-lower/bin/python -m pytest -o filterwarnings=ignore $(addprefix --ignore=tests/,browser notebooks benchmarks faults)
+
+audit:
+	@test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && \
+		.venv-audit/bin/python -m pip install --quiet pip-audit; } || true
+	@.venv-audit/bin/python scripts/audit.py || echo "audit: NOT RUN: pip-audit can't be installed"

@@ -2,7 +2,8 @@
 
 Trains 784-500-500-2 on the whole of MNIST (VAEVIZ_DATA_DIR, or downloaded) through a `TrainingRun`, as the explorer
 does, and prints one line an epoch if validation images are held out, then the test figures: these are not looked at
-before the end, and nothing is chosen by them within a run.
+before the end, and nothing is chosen by them within a run. Where the CPU has bf16, five epochs of it and of float32
+are held beside each other.
 
     python -m benchmarks.elbo --epochs 20 --schedule one-cycle --learning-rate 3e-3
 """
@@ -18,6 +19,10 @@ import torch
 import vaeviz as vz
 from benchmarks.record import Figure, tell, write
 from vaeviz.training.config import Schedule
+from vaeviz.training.device import computes_bf16
+
+EPOCHS_BESIDE = 5
+"""After how many epochs bf16 is held beside float32."""
 
 
 def main() -> None:
@@ -25,8 +30,6 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     data = vz.load_dataset("mnist", validation=options.validation)
-    weights = torch.Generator().manual_seed(options.seed)
-    model = vz.DenseVAE(data.image_shape, hidden_sizes=(500, 500), latent_dim=2, generator=weights)
     config = vz.TrainConfig(
         epochs=options.epochs,
         batch_size=128,
@@ -34,8 +37,29 @@ def main() -> None:
         schedule=options.schedule,
         seed=options.seed,
     )
-    print(f"{data!r}\n{model.describe()}, {torch.get_num_threads()} threads\n{config}")
+    print(f"{data!r}\n{config}\n{torch.get_num_threads()} threads")
+    loss, reconstruction, kl = trained_elbo(data, config, options.samples)
+    what = f"test -ELBO, whole grayscale MNIST, 784-500-500-2, {options.epochs} epochs, batch 128"
+    told = f"reconstruction {reconstruction:.2f} + KL {kl:.2f}, {options.samples} samples an image; seed {options.seed}"
+    figures = [Figure(what, loss, "nats", 144, spread=f"{told}, {options.schedule}, {options.learning_rate:g}")]
+    if computes_bf16(torch.device("cpu")):
+        short = replace(config, epochs=EPOCHS_BESIDE)
+        single = trained_elbo(data, short, options.samples)[0]
+        half = trained_elbo(data, replace(short, precision="bf16"), options.samples)[0]
+        what = f"test -ELBO of bf16 beside float32's, the same network, {EPOCHS_BESIDE} epochs"
+        figures.append(Figure(what, abs(half - single), "nats", 1, spread=f"{half:.2f} and {single:.2f}"))
+    else:
+        print("bf16 is left out: the CPU of this machine has none")
+    tell(figures)
+    if options.json:
+        write(figures, options.json)
 
+
+def trained_elbo(data: vz.Dataset, config: vz.TrainConfig, draws: int) -> tuple[float, float, float]:
+    """Train the default VAE, and return minus the ELBO of the test images, its reconstruction cost and its KL."""
+    weights = torch.Generator().manual_seed(config.seed)
+    model = vz.DenseVAE(data.image_shape, hidden_sizes=(500, 500), latent_dim=2, generator=weights)
+    print(f"{model.describe()}, {config.precision}")
     run = vz.TrainingRun(model, data, config)
     run.start()
     if run.wait() != "finished":
@@ -45,17 +69,10 @@ def main() -> None:
         if row.split == "validation":
             print(f"epoch {row.epoch:4.0f}   validation {nats(row)}   {row.seconds:6.1f} s")
     seconds = rows[-1].seconds
-    examples = options.epochs * len(data.train)
-    print(f"trained {options.epochs} epochs in {seconds:.1f} s: {examples / seconds:,.0f} examples/s")
+    examples = config.epochs * len(data.train)
+    print(f"trained {config.epochs} epochs in {seconds:.1f} s: {examples / seconds:,.0f} examples/s")
     print(f"test, one sample an image:    {nats(vz.evaluate(model, data, 'test', config))}")
-    rows = samples(model, data, config, options.samples)
-    loss, reconstruction, kl = means(rows)
-    what = f"test -ELBO, whole grayscale MNIST, 784-500-500-2, {options.epochs} epochs, batch 128"
-    told = f"reconstruction {reconstruction:.2f} + KL {kl:.2f}, {options.samples} samples an image; seed {options.seed}"
-    figures = [Figure(what, loss, "nats", 144, spread=f"{told}, {options.schedule}, {options.learning_rate:g}")]
-    tell(figures)
-    if options.json:
-        write(figures, options.json)
+    return means(samples(model, data, config, draws))
 
 
 def samples(model: vz.VAE, data: vz.Dataset, config: vz.TrainConfig, count: int) -> list[vz.Metrics]:

@@ -59,6 +59,23 @@ def pause(run_id: str) -> None:
     find_run(run_id).pause()
 
 
+def film() -> None:
+    """Begin with a long film, as a click on the page that is open would."""
+    (page,) = (each for each in gc.get_objects() if isinstance(each, Explorer))
+
+    def press() -> None:
+        page.state.route, page.state.walk_frames = "walk", 900
+        page.interpolation.film._on_save("gif")
+
+    page.state.schedule(press)
+
+
+def filming() -> str:
+    """Tell how far the film of the page that is open is: "34 %"."""
+    (page,) = (each for each in gc.get_objects() if isinstance(each, Explorer))
+    return page.interpolation.film._buttons["gif"].label
+
+
 def census() -> dict[str, float]:
     """Count what is alive, after what is dead was let go of; memory in MB, without what malloc keeps for later.
 

@@ -40,3 +40,26 @@ def test_a_server_that_is_asked_to_end_saves_its_trainings_and_ends_well(tmp_pat
         assert saved.step > 0
     assert "Traceback" not in server.log.read_text()
     assert seconds < SECONDS
+
+
+def test_an_export_in_progress_keeps_no_server_from_ending_and_saving(tmp_path: Path):
+    with explorer(tmp_path) as server:
+        run = server.ask("train", folder=str(tmp_path / "run"))
+
+        async def watched() -> float:
+            async with visit(f"{server.address}?run={run}") as visitor:
+                await visitor.read_messages(2)
+                await asyncio.to_thread(server.ask, "film")
+                await asyncio.to_thread(
+                    wait_until, lambda: server.ask("filming").endswith("%"), "the film is begun", PATIENCE
+                )
+                begun = time.monotonic()
+                server.process.send_signal(signal.SIGTERM)
+                await asyncio.to_thread(server.process.wait, PATIENCE)
+                return time.monotonic() - begun
+
+        seconds = asyncio.run(watched())
+        assert server.process.returncode == 0, server.log.read_text()
+    assert load_run(tmp_path / "run", data()).status == "stopped"
+    assert "Traceback" not in server.log.read_text()
+    assert seconds < SECONDS

@@ -1,5 +1,6 @@
 """A real JupyterLab or Notebook 7, driven in a real Chromium: for the tests and the pictures."""
 
+import json
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 
-from playwright.sync_api import Page, Request
+from playwright.sync_api import ConsoleMessage, Page, Request
 
 from tests.browser.driver import ROOT, wait_until
 
@@ -54,6 +55,12 @@ window.probe = {
 """
 
 
+SETTINGS = {
+    "notebook-extension/tracker": {"autoStartDefaultKernel": True},  # else it may ask for one while it has none yet
+    "apputils-extension/notification": {"fetchNews": "false"},
+}
+"""What a person would have chosen once, by the name of the extension of JupyterLab."""
+
 PLACES = {"jupyterlab": "lab/tree", "notebook": "notebooks"}
 """Where each of the two front ends opens a notebook."""
 
@@ -63,6 +70,10 @@ def jupyter(folder: Path, log: Path, front_end: str = "jupyterlab") -> Iterator[
     """Serve a front end on a folder, and yield the address under which it opens a notebook."""
     settings = folder / ".jupyter"
     environment = {"JUPYTER_CONFIG_DIR": str(settings), "IPYTHONDIR": str(settings), "JUPYTER_DATA_DIR": str(settings)}
+    for name, chosen in SETTINGS.items():
+        file = settings / "lab" / "user-settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(chosen))
     words = [f"--{name}={value}" for name, value in OPTIONS.items()]
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -92,7 +103,12 @@ class Lab:
         self.errors: list[str] = []
         self.strangers: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._on_console)
         page.on("request", self._on_request)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
 
     def _on_request(self, request: Request) -> None:
         if not re.match(r"(data|blob):|(http|ws)://localhost[:/]", request.url):
@@ -103,6 +119,7 @@ class Lab:
         shutil.copy(notebook, self.folder / notebook.name)
         self.page.goto(f"{self.address}/{notebook.name}?reset")
         self.page.locator(".jp-Notebook").wait_for(timeout=60e3)
+        self.page.get_by_text("Python 3 (ipykernel)").first.wait_for(timeout=60e3)
         self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60e3)
         return self
 

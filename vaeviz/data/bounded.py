@@ -1,10 +1,11 @@
 """Sizes are checked before memory is taken: a header may claim anything, and only bytes that are there are believed."""
 
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
+
+from vaeviz.environment import whole_number
 
 MAX_BYTES = 8 * 2**30
 """The largest array, in bytes, that is read into memory, unless ``VAEVIZ_MAX_BYTES`` says otherwise."""
@@ -27,10 +28,15 @@ def most_bytes() -> int:
     ValueError
         If ``VAEVIZ_MAX_BYTES`` is no whole number of at least 1.
     """
-    told = os.environ.get("VAEVIZ_MAX_BYTES", "").strip() or str(MAX_BYTES)
-    if not (told.isascii() and told.isdigit() and int(told)):
-        raise ValueError(f"VAEVIZ_MAX_BYTES={told[:40]!r}: must be a whole number of at least 1.")
-    return int(told)
+    return whole_number("VAEVIZ_MAX_BYTES", MAX_BYTES)
+
+
+def in_words(size: int) -> str:
+    """Return a number of bytes as people say it, such as "120 MB"."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= unit:
+            return f"{size / unit:.3g} {name}" if size < 1000 * unit else f"{size / unit:,.0f} {name}"
+    return f"{size} bytes"
 
 
 def claimed_bytes(shape: tuple[int, ...], itemsize: int, where: Path | str) -> int:

@@ -27,6 +27,9 @@ _READERS = {
     ".idx.gz": read_idx_examples,
 }
 
+DATA_SUFFIXES: tuple[str, ...] = tuple(_READERS)
+"""How the names of the files end that hold a whole dataset."""
+
 DATASET_NAMES: tuple[str, ...] = (*_BUNDLED, *PUBLISHED)
 """The names that `load_dataset` knows; the first is the default of the apps."""
 

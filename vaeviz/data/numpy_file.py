@@ -16,7 +16,7 @@ from vaeviz.data.examples import Examples
 
 _IMAGES = ("images", "x", "x_train", "data")
 _LABELS = ("labels", "y", "y_train", "targets")
-_ZIP_ERRORS = (
+ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
@@ -54,7 +54,7 @@ def read_npz(path: Path) -> Examples:
         try:
             with zipfile.ZipFile(file) as archive:
                 return _read_archive(archive, path)
-        except _ZIP_ERRORS as error:
+        except ZIP_ERRORS as error:
             raise ValueError(f"{path} cannot be unpacked: the npz file is damaged, make it again.") from error
 
 

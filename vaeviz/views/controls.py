@@ -12,6 +12,7 @@ from vaeviz.views.fields import FieldError, Fields, button
 from vaeviz.views.folders import begin_autosaving
 from vaeviz.views.runs import begin, check_room, folders_in_use, is_resumable, resume_folder
 from vaeviz.views.saved_runs import SavedRunsView
+from vaeviz.views.upload import UploadView
 from vaeviz.views.view import View, text
 
 NOTE_CSS = ":host { margin: 4px 12px; font-size: 12px; opacity: .75; } div { white-space: normal; }"
@@ -34,7 +35,7 @@ class ControlsView(View):
     def __init__(self, state, **params) -> None:
         super().__init__(state, **params)
         self.exchange = Exchange(self.state)
-        self.fields = Fields(self.state.run)
+        self.fields = Fields(self.state.run, UploadView(self.state))
         self.saved = SavedRunsView(self.state, self.exchange, resume=self._resume_folder)
         self._train = button("Train", self._on_train, color="primary", variant="contained", icon="play_arrow")
         self._pause = button("Pause", self._on_pause, color="primary", variant="contained", icon="pause")

@@ -17,6 +17,7 @@ from vaeviz.training import Run, Snapshot
 from vaeviz.views.palette import INK, MARK, NUMBERS
 from vaeviz.views.pictures import mosaic
 from vaeviz.views.tiles import Tiles, Word
+from vaeviz.views.together import together
 from vaeviz.views.view import COMPACT, View, dress
 
 MOST_BARS = 200
@@ -129,7 +130,7 @@ class DimensionsView(View):
     def _put_across(self, dimension: int) -> None:
         state = self.state
         across = state.axes[0]
-        with pn.io.hold():
+        with together():
             if dimension != across:
                 state.axes = (dimension, across)
             state.plane_kind = "axes"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import param
 
 from vaeviz.training import Run
+from vaeviz.training.aside import aside
 from vaeviz.views.runs import register_run
 from vaeviz.views.state import ExplorerState
 
@@ -85,7 +86,7 @@ class Exchange(param.Parameterized):
         if self._at_work:
             return
         self._at_work = True
-        task = asyncio.create_task(asyncio.to_thread(work))
+        task = asyncio.create_task(aside(work))
         # All changes are scheduled: two that went different ways could come to the browser in the wrong order.
         if not (await asyncio.wait({task}, timeout=QUICK))[0]:
             self.state.schedule(lambda: self._tell(words))

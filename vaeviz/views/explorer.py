@@ -16,6 +16,7 @@ from vaeviz.views.reconstructions import ReconstructionView
 from vaeviz.views.status import StatusView
 from vaeviz.views.takehome import TakeHomeView
 from vaeviz.views.timeline import TimelineView
+from vaeviz.views.together import together
 from vaeviz.views.view import View, switch
 
 # As wide as there is room: Panel would ask for the sum of what the parts need.
@@ -145,10 +146,11 @@ class Explorer(View):
 
     @param.depends("lower", watch=True)
     def _turn_page(self) -> None:
-        for name, page in self._pages.items():
-            if name == self.lower and not page.objects:
-                page.append(self._lower[name])
-            page.visible = self._lower[name].shown = name == self.lower
+        with together():  # a page that is new, before what changes in it
+            for name, page in self._pages.items():
+                if name == self.lower and not page.objects:
+                    page.append(self._lower[name])
+                page.visible = self._lower[name].shown = name == self.lower
 
 
 def _place_css(area: str) -> str:

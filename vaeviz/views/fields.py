@@ -12,6 +12,7 @@ from vaeviz.models import ConvVAE, DenseVAE
 from vaeviz.training import Run, SavedRun, TrainConfig, TrainingRun, available_devices
 from vaeviz.views.runs import EPOCHS, load_once, new_run
 from vaeviz.views.sharing import is_shared
+from vaeviz.views.upload import UploadView
 from vaeviz.views.view import text
 
 A_PATH = "a file or folder …"
@@ -38,9 +39,12 @@ class Fields:
     ----------
     run : Run
         Whose settings are shown at first.
+    upload : UploadView
+        Whose dataset is offered beside the others.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, upload: UploadView) -> None:
+        self.upload = upload
         self._widgets: dict[str, Any] = {
             "data": select("Dataset", [*DATASET_NAMES, *_a_path()], DATASET_NAMES[0]),
             "path": entry("Path on the server", placeholder=".npz, .npy, IDX, .csv or an image folder"),
@@ -59,6 +63,7 @@ class Fields:
         }  # fmt: skip
         self.layout = self._lay_out()
         self.show(run)
+        upload.param.watch(self._on_upload, "dataset")
 
     def __getitem__(self, name: str) -> Any:
         return self._widgets[name]
@@ -66,7 +71,7 @@ class Fields:
     def _lay_out(self) -> pn.Column:
         fields = self._widgets
         return pn.Column(
-            section("Data"), fields["data"], fields["path"],
+            section("Data"), fields["data"], fields["path"], self.upload,
             section("Model"), fields["family"], fields["hidden_sizes"], fields["channels"],
             pn.Row(fields["latent_dim"], fields["dropout"], margin=0),
             section("Objective and optimizer"),
@@ -106,10 +111,25 @@ class Fields:
         # Data made from arrays have no source to load them from again: they are offered by their own name. So are those
         # of a file, where visitors are not to know the server's folders.
         source = dataset.source if dataset.source in DATASET_NAMES or not is_shared() else None
-        own = [] if source or dataset.name in DATASET_NAMES else [dataset.name]
-        self._widgets["data"].options = [*DATASET_NAMES, *own, *_a_path()]
+        self._own = [] if source or dataset.name in DATASET_NAMES else [dataset.name]
+        self._widgets["data"].options = self._offered()
         by_name = not source or source in DATASET_NAMES
         self._fill(data=(source or dataset.name) if by_name else A_PATH, path="" if by_name else source)
+
+    def _offered(self) -> list[str]:
+        return [*DATASET_NAMES, *self._own, *self._uploaded(), *_a_path()]
+
+    def _uploaded(self) -> dict[str, Dataset]:
+        """Return what was uploaded last, by a name that nothing else is offered by; nothing if it is shown already."""
+        dataset = self.upload.dataset
+        if dataset is None or dataset is self._dataset:
+            return {}
+        others = [*DATASET_NAMES, *self._own]
+        names = [dataset.name, *(f"{dataset.name} ({number})" for number in range(2, len(others) + 3))]
+        return {next(name for name in names if name not in others): dataset}
+
+    def _on_upload(self, _) -> None:
+        self._widgets["data"].param.update(options=self._offered(), value=next(iter(self._uploaded())))
 
     def _show_model(self, run: Run) -> None:
         model = getattr(run, "model", None)
@@ -224,6 +244,8 @@ class Fields:
         source = self._source()
         if source == self._shown[-1]:
             return self._dataset
+        if source in self._uploaded():
+            return self._uploaded()[source]
         if not source:
             raise FieldError("path", "Path on the server is empty: write the path of a file or folder")
         if source not in DATASET_NAMES and is_shared():  # asked by a browser of somebody's own making

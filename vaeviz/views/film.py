@@ -14,6 +14,7 @@ import param
 from vaeviz.export import export_walk
 from vaeviz.latent import one_thread
 from vaeviz.models import VAE
+from vaeviz.training.aside import aside
 from vaeviz.views.journey import Journey, plan_journey
 from vaeviz.views.state import ExplorerState
 from vaeviz.views.view import COMPACT, View
@@ -76,7 +77,7 @@ class FilmView(View):
                 self.state.schedule(lambda: self._tell(suffix, f"{100 * done // total} %"))
 
         try:
-            film = await asyncio.to_thread(make_film, vae, journey, name, self.fps, tell)
+            film = await aside(make_film, vae, journey, name, self.fps, tell)
         except (ValueError, OSError, RuntimeError, MemoryError) as error:
             reason = f"{name} can't be saved: {error}"
             self.state.schedule(lambda: self._end(suffix, None, reason))

@@ -25,6 +25,7 @@ from vaeviz.views.plots import picture_plot, scatter_plot
 from vaeviz.views.raster import RasterLayer
 from vaeviz.views.scatter import Scene, in_figure, placed
 from vaeviz.views.shade import shade
+from vaeviz.views.together import together
 from vaeviz.views.view import COMPACT, choice, one_line, plot_pane, switch, text, toggle
 
 ROW_CSS = """
@@ -181,7 +182,8 @@ class LatentView(PlaneView):
         if self._is_large:
             self._lasso.on_indices(new)
         else:
-            self.state.selection = list(new)
+            with together():  # all that shows it in one message
+                self.state.selection = list(new)
 
     def _on_axes(self, _) -> None:
         if self._across.value is not None and self._up.value is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import Callable
 from functools import cache
 from typing import Any, ClassVar
 
@@ -139,6 +140,7 @@ class Cell(pn.Column):
         self._state = state
         self._changes: Changes | None = None
         self._task: asyncio.Task | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def get_root(self, doc: Document | None = None, comm: Any = None, preprocess: bool = True) -> Model:
         """Return the root, and watch over its document as long as there is an output that shows it."""
@@ -146,8 +148,12 @@ class Cell(pn.Column):
             self._changes = changes = Changes(doc, comm)
         root = super().get_root(doc, comm, preprocess)
         if comm is not None:
-            self._task = asyncio.get_running_loop().create_task(self._send(changes, root.ref["id"]))
+            self._loop = loop = asyncio.get_running_loop()
+            self._task = loop.create_task(self._send(changes, root.ref["id"]))
         return root
+
+    def _on_msg(self, *args) -> None:
+        in_loop(self._loop, super()._on_msg, *args)
 
     def _fill(self, _) -> None:
         if self._greeting.heard:
@@ -208,6 +214,32 @@ class WidgetCell(Cell):
     def _cleanup(self, root: Model | None = None) -> None:
         super()._cleanup(root)
         self._state.unwatch_run(self)
+
+
+def in_loop(loop: asyncio.AbstractEventLoop | None, action: Callable[..., object], *args: Any) -> None:
+    """Do this in that loop: at once where it runs here, else when it is free.
+
+    A kernel takes in the page's messages in a thread of their own, a subshell, where the front end asks for one. Two
+    threads must not change, or send, one document.
+    """
+    if loop is None or loop is _running_loop():
+        action(*args)
+    else:
+        loop.call_soon_threadsafe(action, *args)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def widget_in_loop(widget: Any) -> Any:
+    """Let an ipywidget take in its messages in the loop that runs here, and return it."""
+    loop, take_in = _running_loop(), widget._handle_msg
+    widget.comm.on_msg(lambda message: in_loop(loop, take_in, message))
+    return widget
 
 
 _shown: dict[str, tuple[str, list[Cell]]] = {}

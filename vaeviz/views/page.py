@@ -13,6 +13,7 @@ from panel.io.state import set_curdoc
 from panel.util import edit_readonly
 
 from vaeviz.training import Run
+from vaeviz.views.connection import come_back
 from vaeviz.views.controls import ControlsView
 from vaeviz.views.explorer import EXPLORABLE, Explorer
 from vaeviz.views.runs import PRETRAINED_NAMES, default_run, open_pretrained, register_run, restore_run
@@ -95,6 +96,7 @@ class _Idle(param.Parameterized):
 
 def _page(**params) -> pmui.Page:
     page = pmui.Page(title="vaeviz", theme_config=THEME, template=TEMPLATE, **params)
+    come_back()
     widgets = pmui.Page._render_esm(server=True)
     if "\n" not in widgets:  # its address, and not the code itself
         pn.state.curdoc.template_variables["widgets"] = widgets

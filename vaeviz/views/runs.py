@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from vaeviz.data import DATASET_NAMES, Dataset, load_dataset
+from vaeviz.environment import whole_number
 from vaeviz.models import ConvVAE, DenseVAE
 from vaeviz.training import Run, TrainConfig, TrainingRun, load_pretrained, load_run, resume_run
 from vaeviz.training.folder import RunFolder
@@ -87,10 +88,7 @@ def most_trainings() -> int:
     ValueError
         If ``VAEVIZ_MAX_TRAININGS`` is no whole number of at least 1.
     """
-    told = os.environ.get("VAEVIZ_MAX_TRAININGS", "").strip() or str(MOST_TRAININGS)
-    if not (told.isascii() and told.isdigit() and int(told)):
-        raise ValueError(f"VAEVIZ_MAX_TRAININGS={told[:40]!r}: must be a whole number of at least 1")
-    return int(told)
+    return whole_number("VAEVIZ_MAX_TRAININGS", MOST_TRAININGS)
 
 
 def check_room(besides: Run | None = None) -> None:
@@ -197,7 +195,9 @@ def resume_folder(folder: str | os.PathLike[str], present: Run) -> TrainingRun:
     FileNotFoundError, ValueError
         As `resume_run` does; and if that run trains already, and is not the present one.
     """
-    run = resume_run(folder)
+    here = getattr(present, "folder", None) == Path(folder)
+    # What was uploaded, or made from arrays, is nowhere else than with the run.
+    run = resume_run(folder, present.dataset if here and present.dataset.source is None else None)
     if is_training(run.id) and _runs[run.id] is not present:
         raise ValueError(f"The run of {run.folder} trains at this moment: stop it before it is resumed from a save")
     return _embedded(run)

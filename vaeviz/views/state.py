@@ -29,6 +29,7 @@ from vaeviz.training.memory import is_out_of_memory
 from vaeviz.views.cloud import SAMPLE, Cloud, thinned
 from vaeviz.views.pictures import mosaic
 from vaeviz.views.planes import Coordinates
+from vaeviz.views.together import together
 
 PERIOD_MS = 250
 """Milliseconds between two looks at the run: each has curves drawn longer and words written anew."""
@@ -179,7 +180,7 @@ class ExplorerState(param.Parameterized):
             self._told = error
             if error is not None:
                 self.alert = f"Training failed. {error}" if self.run.status == "failed" else error
-        with pn.io.hold():
+        with together():
             self.tick += 1
         steps = self.run.steps
         if steps != self.kept:
@@ -229,7 +230,7 @@ class ExplorerState(param.Parameterized):
         if run is not self.run:
             return
         start = time.perf_counter()
-        with pn.io.hold():
+        with together():
             self._take_frame(frame)
         now = time.perf_counter()
         self._cost = seconds + now - start
@@ -277,12 +278,20 @@ class ExplorerState(param.Parameterized):
         self._refresh_soon()
 
     def schedule(self, action: Callable[[], None]) -> None:
-        """Do this soon, while the document may be changed: what goes on after an `await` may not change it itself."""
+        """Do this soon, while the document may be changed: what goes on after an `await` may not change it itself.
+
+        All that it changes is sent together.
+        """
         if self._document is None:  # in a notebook, where there is no lock
             action()
             return
+
+        def act() -> None:
+            with together():
+                action()
+
         with set_curdoc(self._document):  # a task begun by a task no longer knows whose it is
-            pn.state.execute(action, schedule=True)
+            pn.state.execute(act, schedule=True)
 
     def _give_up(self, snapshot: Snapshot, reason: str) -> None:
         self._refreshing, self._unshowable = False, snapshot
@@ -448,7 +457,7 @@ class ExplorerState(param.Parameterized):
     def point_at(self, code: Float[np.ndarray, " L"], plane: str = "") -> None:
         """Point at a code, in the view of that name."""
         self._touched_at = time.perf_counter()
-        with pn.io.hold():  # all marks and images in one message
+        with together():  # all marks and images in one message
             self.param.update(cursor=code, cursor_plane=plane)
 
     def place_endpoint(
@@ -461,7 +470,7 @@ class ExplorerState(param.Parameterized):
         endpoints, rows = self.endpoints.copy(), list(self.endpoint_rows)
         endpoints[which], rows[which] = code, row
         self._touched_at = time.perf_counter()
-        with pn.io.hold():
+        with together():
             self.param.update(endpoints=endpoints, endpoints_plane=plane, endpoint_rows=tuple(rows))
 
     def follow_example(self, which: int, row: int) -> None:

@@ -1,6 +1,7 @@
 """One line that tells how the run goes, with its progress, and an alert when something went wrong."""
 
 import html
+import re
 
 import panel as pn
 import panel_material_ui as pmui
@@ -107,6 +108,11 @@ def _alert(kind: str) -> pmui.Alert:
 
 def _tell(alert: pmui.Alert, words: str) -> None:
     if words:
-        alert.param.update(object=html.escape(for_visitors(words)), closed=False, visible=True)
+        alert.param.update(object=verbatim(for_visitors(words)), closed=False, visible=True)
     else:
         alert.visible = False
+
+
+def verbatim(words: str) -> str:
+    """Return the words so that Markdown shows them as they are: names of files have underscores and more in them."""
+    return re.sub(r"^[\d+-]|[<>&\"'`*_\[\]{}#\\~|!$^=]", lambda sign: f"&#{ord(sign[0])};", words)

@@ -28,6 +28,7 @@ from vaeviz.export import (
 )
 from vaeviz.latent import one_thread
 from vaeviz.training import Run
+from vaeviz.training.aside import aside
 from vaeviz.views.view import COMPACT, View, choice, text
 
 TELL_SECONDS = 0.3
@@ -144,7 +145,7 @@ class TakeHomeView(View):
                 self.state.schedule(lambda: self._tell(done, total))
 
         try:
-            content = await asyncio.to_thread(make_file, form, self.picture, FILMS[self.film], wish, tell)
+            content = await aside(make_file, form, self.picture, FILMS[self.film], wish, tell)
         except (ValueError, OSError, RuntimeError, MemoryError) as error:
             reason = f"{name} can't be made: {error}"
             self.state.schedule(lambda: self._end(None, name, reason))

@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from vaeviz.views.hooks import weak_hooks
 from vaeviz.views.layers import PictureLayer
 from vaeviz.views.plots import picture_plot
+from vaeviz.views.together import together
 from vaeviz.views.view import dress, plot_pane
 
 # The tiles are as large as the card allows, in the middle of it, with room for the words.
@@ -112,6 +113,10 @@ class Tiles:
 
     def show(self, picture: UInt8[np.ndarray, "R S C"], columns: int, rows: int, words: Sequence[Word]) -> None:
         """Show a picture of so many tiles, and the words around it."""
+        with together():
+            self._show(picture, columns, rows, words)
+
+    def _show(self, picture: UInt8[np.ndarray, "R S C"], columns: int, rows: int, words: Sequence[Word]) -> None:
         height, width, channels = picture.shape
         self._shape = {"size": [float(columns), float(rows), (height / rows) / (width / columns)]}
         self._words = self._columns(words)

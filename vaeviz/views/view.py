@@ -8,7 +8,7 @@ import param
 from bokeh.models import Model, Plot
 
 from vaeviz.training import Run
-from vaeviz.views.notebook import Cell, WidgetCell, in_notebook, load_into_notebook, stand_in_cell
+from vaeviz.views.notebook import Cell, WidgetCell, in_notebook, load_into_notebook, stand_in_cell, widget_in_loop
 from vaeviz.views.state import ExplorerState
 
 hv.Store.set_current_backend("bokeh")
@@ -154,7 +154,7 @@ class View(pn.viewable.Viewer):
         """
         load_into_notebook()
         place = {"height": self.cell_height, "sizing_mode": "fixed" if "width" in params else "stretch_width", **params}
-        return pn.ipywidget(WidgetCell(self._layout, self.state, **place))
+        return widget_in_loop(pn.ipywidget(WidgetCell(self._layout, self.state, **place)))
 
 
 def dress(figure: Plot, name: str, **params) -> None:

@@ -1,0 +1,54 @@
+"""What a page does when it no longer hears its server: it says so, and comes back by itself when it is answered."""
+
+import panel as pn
+from bokeh.models import CustomJS
+
+LOST_JS = """
+if (window.vaevizLost) { return }
+window.vaevizLost = true
+const bar = document.createElement("div")
+bar.setAttribute("role", "alert")
+bar.className = "vv-lost"
+bar.style.cssText = `position: fixed; z-index: 10000; top: 56px; left: 50%; transform: translateX(-50%);
+  width: max-content; max-width: calc(100vw - 48px); box-sizing: border-box;
+  display: flex; align-items: center; gap: 14px;
+  padding: 10px 12px 10px 18px; border-radius: 8px; background: #b3261e; color: #fff;
+  font: 14px/1.4 system-ui, sans-serif; box-shadow: 0 4px 18px rgb(0 0 0 / .4)`
+const words = document.createElement("span")
+words.textContent = "No connection to the server. A training goes on there; this page comes back when it answers."
+const button = document.createElement("button")
+button.textContent = "Reload"
+button.style.cssText = `font: inherit; font-weight: 600; color: #b3261e; background: #fff; border: 0;
+  border-radius: 5px; padding: 4px 12px; cursor: pointer`
+button.addEventListener("click", () => location.reload())
+bar.append(words, button)
+document.body.append(bar)
+
+const something = document.querySelector('script[src*="bokeh"]').src
+const FIRST = 1000, LONGEST = 10000
+let pause = FIRST, timer = null
+const look = async () => {
+  clearTimeout(timer)
+  try {
+    const answer = await fetch(something, {method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(5000)})
+    if (answer.ok) { location.reload(); return }
+  } catch {}
+  pause = Math.min(2 * pause, LONGEST)
+  timer = setTimeout(look, pause)
+}
+timer = setTimeout(look, pause)
+const soon = () => { pause = FIRST; look() }
+window.addEventListener("online", soon)
+document.addEventListener("visibilitychange", () => { if (!document.hidden) { soon() } })
+"""
+
+
+def come_back() -> None:
+    """Let the page of this document come back after it has lost its connection: to the run that its address names.
+
+    It is loaded anew, and not connected to its session again: the server soon lets go of that, and would then begin
+    another one with the address that the page was first opened on, which may name no run yet.
+    """
+    document = pn.state.curdoc
+    if document is not None:
+        document.js_on_event("connection_lost", CustomJS(code=LOST_JS))
