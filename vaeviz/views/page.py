@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextvars import Context
 from importlib import import_module
 
 import jinja2
@@ -131,6 +132,9 @@ def _open(parts: Iterator[str]) -> None:
         if next(parts, ""):
             go_on_after(PAUSE)
 
+    # Panel begins a task of the whole process with the first that is busy. Begun in this page's context, it would keep
+    # the page as long as the process lives.
+    Context().run(pn.state._schedule_busy_cleanup)
     document.add_next_tick_callback(begin)
 
 
