@@ -19,6 +19,7 @@ from vaeviz.views.controls import ControlsView
 from vaeviz.views.explorer import EXPLORABLE, Explorer
 from vaeviz.views.runs import PRETRAINED_NAMES, default_run, open_pretrained, register_run, restore_run
 from vaeviz.views.state import ExplorerState
+from vaeviz.views.status import alert_of
 
 THEME = {
     "palette": {"primary": {"main": "#2f6fb3"}},
@@ -108,8 +109,8 @@ def _page(**params) -> pmui.Page:
     return page
 
 
-def _open(parts: Iterator[str]) -> None:
-    """Fill a page part by part.
+def _open(page: pmui.Page, parts: Iterator[str]) -> None:
+    """Fill a page part by part; tell what made that impossible, such as a model that fails.
 
     It is sent empty, and what is explored with is made while the browser reads the scripts. These are given out by the
     same thread, so it pauses between the parts. When they are drawn the others follow, and the mouse is answered in
@@ -120,8 +121,12 @@ def _open(parts: Iterator[str]) -> None:
     async def begin() -> None:  # the browser gets no document before its end
         with set_curdoc(document):
             await asyncio.sleep(PAUSE)
-            while next(parts) != EXPLORABLE:
-                await asyncio.sleep(PAUSE)
+            try:
+                while next(parts) != EXPLORABLE:
+                    await asyncio.sleep(PAUSE)
+            except Exception as error:
+                page.main = [alert_of(f"This run can't be shown: {error}")]
+                raise
             pn.state.onload(_send_at_once)
             pn.state.onload(lambda: go_on_after(6 * PAUSE))
 
@@ -147,7 +152,7 @@ def run_page(run: Run) -> pmui.Page:
         page.main = [explorer]
         yield from explorer.parts()
 
-    _open(parts())
+    _open(page, parts())
     return page
 
 
@@ -181,7 +186,7 @@ def explorer_page(run_id: str | None = None) -> pmui.Page:
                 yield "drawer"
         pn.state.onload(_warm_up)
 
-    _open(parts())
+    _open(page, parts())
     return page
 
 

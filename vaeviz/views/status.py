@@ -102,6 +102,13 @@ class StatusView(View):
         _tell(self._alert, self.state.alert)
 
 
+def alert_of(words: str) -> pmui.Alert:
+    """Return an alert that tells of an error."""
+    alert = _alert("error")
+    _tell(alert, words)
+    return alert
+
+
 def _alert(kind: str) -> pmui.Alert:
     return pmui.Alert(severity=kind, visible=False, closeable=True, sizing_mode="stretch_width", margin=(4, 0))
 
