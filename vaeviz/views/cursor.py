@@ -14,7 +14,8 @@ GAP, SPACE, LINES = 0.1, 0.06, 0.2
 
 # The pictures keep their shape and are as large as the card allows.
 FIT_JS = """
-const w = fig.inner_width, h = fig.inner_height
+const {inner_width, inner_height} = fig.properties  // unset until it is laid out
+const w = inner_width.is_unset ? 0 : fig.inner_width, h = inner_height.is_unset ? 0 : fig.inner_height
 if (!(w > 0 && h > 0)) { return }
 const height = top - bottom
 const scale = Math.min(w / width, h / height)

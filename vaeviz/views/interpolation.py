@@ -33,7 +33,8 @@ NOWHERE = (-1e-9, -1e-9, 1e-9, 1e-9)
 
 # Tiles keep their shape and are as large as the figure allows.
 FIT_JS = """
-const w = fig.inner_width, h = fig.inner_height
+const {inner_width, inner_height} = fig.properties  // unset until it is laid out
+const w = inner_width.is_unset ? 0 : fig.inner_width, h = inner_height.is_unset ? 0 : fig.inner_height
 if (!(w > 0 && h > 0)) { return }
 const ratio = shape.data.ratio[0]
 const size = Math.min(w / columns, h / (rows * ratio))

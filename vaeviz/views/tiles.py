@@ -16,7 +16,8 @@ from vaeviz.views.view import dress, plot_pane
 
 # The tiles are as large as the card allows, in the middle of it, with room for the words.
 FIT_JS = """
-const w = fig.inner_width, h = fig.inner_height
+const {inner_width, inner_height} = fig.properties  // unset until it is laid out
+const w = inner_width.is_unset ? 0 : fig.inner_width, h = inner_height.is_unset ? 0 : fig.inner_height
 if (!(w > 0 && h > 0)) { return }
 const [columns, rows, ratio] = shape.data.size, [left, bottom, right, top] = room
 const wide = Math.max(1, w - left - right), high = Math.max(1, h - bottom - top)
