@@ -9,9 +9,9 @@ pytestmark = pytest.mark.browser
 
 
 def press(window: Window, label: str) -> None:
-    """Click the toggle that shows these words (its accessible name is its explanation)."""
+    """Click the toggle, or the chip of the legend, that shows these words."""
     window.page.mouse.move(5, 5)  # no tooltip lies over it
-    window.page.locator(f".MuiToggleButton-root:text-is('{label}')").first.click()
+    window.page.locator(f":is(.MuiToggleButton-root, .vv-chips button):text-is('{label}')").first.click()
 
 
 def choose(window: Window, present: str, wanted: str) -> None:
@@ -21,8 +21,12 @@ def choose(window: Window, present: str, wanted: str) -> None:
 
 
 def stroke(window: Window, layer: str) -> int:
-    """Return how many points a layer of thin lines has, in all its colours."""
-    return sum(len(window.column("latent", f"{layer} {i}", "x")) for i in range(1 if layer == "contours" else 10))
+    """Return how many points a layer of thin lines has, in all the colours that it has shown so far."""
+    return window.page.evaluate(
+        """(layer) => [...probe.figure("latent").renderers].map((r) => r.data_source)
+          .filter((s) => s.name?.startsWith(`${layer} `)).reduce((sum, s) => sum + s.data.x.length, 0)""",
+        layer,
+    )
 
 
 def drawn(window: Window) -> int:
