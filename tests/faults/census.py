@@ -5,6 +5,7 @@ import gc
 import json
 import sys
 import threading
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -70,6 +71,11 @@ def film() -> None:
     page.state.schedule(press)
 
 
+def is_whole() -> bool:
+    """Tell whether the page that is open has all its parts."""
+    return any(each.furnished for each in gc.get_objects() if isinstance(each, Explorer))
+
+
 def filming() -> str:
     """Tell how far the film of the page that is open is: "34 %"."""
     (page,) = (each for each in gc.get_objects() if isinstance(each, Explorer))
@@ -98,7 +104,11 @@ def census() -> dict[str, float]:
 def _answer() -> None:
     for line in sys.stdin:
         question, arguments = json.loads(line)
-        sys.stdout.write(json.dumps(globals()[question](**arguments)) + "\n")
+        try:
+            answer = {"answer": globals()[question](**arguments)}
+        except Exception:
+            answer = {"error": traceback.format_exc()}
+        sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 
 

@@ -46,7 +46,9 @@ class Server:
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         assert answer, self.log.read_text()
-        return json.loads(answer)
+        told = json.loads(answer)
+        assert "error" not in told, told["error"]
+        return told["answer"]
 
 
 @contextmanager

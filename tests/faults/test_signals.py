@@ -47,8 +47,8 @@ def test_an_export_in_progress_keeps_no_server_from_ending_and_saving(tmp_path: 
         run = server.ask("train", folder=str(tmp_path / "run"))
 
         async def watched() -> float:
-            async with visit(f"{server.address}?run={run}") as visitor:
-                await visitor.read_messages(2)
+            async with visit(f"{server.address}?run={run}"):
+                await asyncio.to_thread(wait_until, lambda: server.ask("is_whole"), "the page is whole", PATIENCE)
                 await asyncio.to_thread(server.ask, "film")
                 await asyncio.to_thread(
                     wait_until, lambda: server.ask("filming").endswith("%"), "the film is begun", PATIENCE
