@@ -27,7 +27,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A server that strangers share, that takes 8 MB, and that soon forgets who has gone."""
     folder = tmp_path_factory.mktemp("place")
     (folder / "tmp").mkdir()
-    options = ["--port", "0", "--unused-session-lifetime", "1000", "--check-unused-sessions", "200"]
+    options = ["--port", "0", "--unused-session-lifetime", "6000", "--check-unused-sessions", "200"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VAEVIZ_MAX_UPLOAD", "8000000")
         patch.setenv("VAEVIZ_SHARED_SERVER", "1")

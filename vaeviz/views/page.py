@@ -1,7 +1,9 @@
 """The page of the app: the drawer beside the explorer, and the run's address."""
 
 import asyncio
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from contextvars import Context
 from importlib import import_module
 
@@ -65,6 +67,24 @@ def _send_at_once() -> None:
         socket = getattr(connection, "_socket", None)
         if socket is not None:
             socket.set_nodelay(True)
+
+
+def _end_in_order() -> None:
+    """Let Ctrl-C end the server between two callbacks, as SIGTERM does, and not in the midst of one.
+
+    A KeyboardInterrupt comes wherever Python is, also where it is swallowed: in what is called when an object is let go
+    of, say. Somebody else's way with it is left alone, and so is a server that does not run in the main thread.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        return
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        loop.remove_signal_handler(signal.SIGINT)  # a second one has its usual effect
+        loop.stop()
+
+    with suppress(ValueError, RuntimeError, NotImplementedError):
+        loop.add_signal_handler(signal.SIGINT, end)
 
 
 def first_run(run_id: str | None = None) -> tuple[Run, str]:
@@ -162,6 +182,7 @@ def explorer_page(run_id: str | None = None) -> pmui.Page:
     The address of the page then names its run (`?run=ID`): reloaded, or opened in a second tab, or after a restart of
     the server, it finds it again.
     """
+    _end_in_order()
     drawer = pn.Column(sizing_mode="stretch_width", margin=0)
     page = _page(sidebar=[drawer], sidebar_width=300, sidebar_resizable=False)
     location = pn.state.location
