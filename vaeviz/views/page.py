@@ -84,7 +84,7 @@ def _end_in_order() -> None:
         loop.stop()
 
     with suppress(ValueError, RuntimeError, NotImplementedError):
-        loop.add_signal_handler(signal.SIGINT, end)
+        Context().run(loop.add_signal_handler, signal.SIGINT, end)  # the context of a page would keep that page
 
 
 def first_run(run_id: str | None = None) -> tuple[Run, str]:
