@@ -9,7 +9,9 @@ from vaeviz.training.history import MetricsLog, SnapshotStore
 from vaeviz.training.loop import train
 from vaeviz.training.parallel import LostRankError, Ranks, join_ranks
 from vaeviz.training.pretrained import load_pretrained
-from vaeviz.training.run import Run, TrainingRun, resume_run
+from vaeviz.training.protocol import Run
+from vaeviz.training.resumed import resume_run
+from vaeviz.training.run import TrainingRun
 from vaeviz.training.saved import SavedRun, load_run
 from vaeviz.training.snapshots import SnapshotTaker
 from vaeviz.training.state import TrainState

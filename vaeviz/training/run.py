@@ -2,14 +2,12 @@
 
 import os
 import secrets
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float64
@@ -24,45 +22,16 @@ from vaeviz.training.events import Metrics, Progress, Snapshot, Status, kept_ste
 from vaeviz.training.fingerprint import Fingerprint, splits_of
 from vaeviz.training.folder import RunFolder
 from vaeviz.training.history import MetricsLog, SnapshotStore
-from vaeviz.training.live import LiveFolder
 from vaeviz.training.loop import Trainer
 from vaeviz.training.memory import is_out_of_memory
-from vaeviz.training.pace import SaveClock, SnapshotBudget, Speed
+from vaeviz.training.pace import SnapshotBudget, Speed
 from vaeviz.training.parallel import ALONE, LostRankError, Ranks
+from vaeviz.training.priority import NICENESS, check_niceness, give_way
 from vaeviz.training.room import check_step
-from vaeviz.training.saved import SavedRun, load_run
+from vaeviz.training.saved import SavedRun
+from vaeviz.training.saver import Saver
 from vaeviz.training.snapshots import SnapshotTaker
 from vaeviz.training.state import TrainState
-
-NICENESS = 5
-"""Of a training thread, unless told otherwise: it then weighs a third of a page on the same core."""
-
-
-@runtime_checkable
-class Run(Protocol):
-    """What the views read: a training of ours, a loop of somebody else's, a saved run."""
-
-    @property
-    def dataset(self) -> Dataset:
-        """The data."""
-
-    @property
-    def status(self) -> Status:
-        """Where the run stands."""
-
-    @property
-    def error(self) -> str | None:
-        """Why it failed, in a sentence."""
-
-    @property
-    def steps(self) -> list[int]:
-        """Steps of the kept snapshots, ascending."""
-
-    def metrics_since(self, cursor: int) -> tuple[list[Metrics], int]:
-        """Return the rows from the cursor on, and the cursor for the next call."""
-
-    def snapshot(self, step: int | None = None) -> Snapshot:
-        """Return the newest snapshot, or that of a kept step."""
 
 
 class TrainingRun:
@@ -93,6 +62,8 @@ class TrainingRun:
         The processes that train together, each with a run of its own (`vaeviz.training.join_ranks`). Rank 0 alone
         writes the folder. A stop on one of them stops all after the same step; if one is lost, rank 0 saves the last
         step that was done as a whole, where it can, and the others fail.
+    resume : SavedRun, optional
+        Be that run and go on in its folder, with its model and data (`resume_run`).
 
     Raises
     ------
@@ -124,9 +95,9 @@ class TrainingRun:
         live: bool = False,
         niceness: int = NICENESS,
         ranks: Ranks = ALONE,
+        resume: SavedRun | None = None,
     ) -> None:
-        if niceness not in range(20):
-            raise ValueError(f"niceness={niceness!r}: must be a whole number from 0 to 19")
+        check_niceness(niceness)
         self.id = secrets.token_urlsafe(9)
         self.model = model
         self.dataset = dataset
@@ -137,15 +108,15 @@ class TrainingRun:
         check_fit(model, dataset, self.config, ranks)
         check_step(model, dataset, self.config.batch_size // ranks.size, self.device)
         self.total_steps = self.config.total_steps(len(dataset.train))
-        self.folder = _absolute(folder) if folder is not None and ranks.first else None
-        if self.folder is not None and RunFolder(self.folder).holds_run:
+        if resume is not None:
+            folder = resume.folder
+        self._saver = Saver(_absolute(folder) if folder is not None and ranks.first else None, save_every)
+        if resume is None and self.folder is not None and RunFolder(self.folder).holds_run:
             raise ValueError(f"folder={str(folder)!r} holds a run: resume_run carries it on, or choose another folder")
         if live and folder is None:
             raise ValueError("live=True: a run that is followed needs a folder=")
         self._is_live = live and ranks.first
         self._niceness = niceness
-        self._live: LiveFolder | None = None
-        self._save_clock = SaveClock(save_every)
         self._taker = SnapshotTaker(model, dataset, self.config)
         self._changed = threading.Condition()  # guards all below; notified when the status changes
         self._status: Status = "ready"
@@ -163,9 +134,8 @@ class TrainingRun:
         self._fingerprint: Fingerprint | None = None
         self._orders: list[_Order] = []
         self._saving = threading.Lock()  # one save at a time; taken before `_changed`, never after
-        self._folders: dict[Path, RunFolder] = {}
-        self._save_error: str | None = None
-        self._saved_at: int | None = None
+        if resume is not None:
+            self._take_up(resume)
 
     def __repr__(self) -> str:
         return (
@@ -251,6 +221,11 @@ class TrainingRun:
     # What readers read
 
     @property
+    def folder(self) -> Path | None:
+        """The run's own folder."""
+        return self._saver.folder
+
+    @property
     def status(self) -> Status:
         """Where the run stands: ready, running, paused, finished, stopped or failed."""
         return self._status
@@ -299,17 +274,17 @@ class TrainingRun:
     @property
     def save_error(self) -> str | None:
         """Why the last save into the run's own folder was not done, in a sentence; None if it was."""
-        return self._save_error
+        return self._saver.error
 
     @property
     def saved_at_step(self) -> int | None:
         """Step of the last save that was done; None if there is none."""
-        return self._saved_at
+        return self._saver.step
 
     @property
     def save_share(self) -> float:
         """Share of the training time that its regular saves took."""
-        return self._save_clock.share
+        return self._saver.share
 
     @property
     def steps(self) -> list[int]:
@@ -343,7 +318,7 @@ class TrainingRun:
     # The thread
 
     def _drain(self) -> None:
-        _give_way(self._niceness)
+        give_way(self._niceness)
         try:
             ended = self._train()
         except BaseException as error:  # whatever ended it is shown; nobody may wait forever for a thread that is gone
@@ -361,7 +336,7 @@ class TrainingRun:
         """Train to the end (True) or until asked to stop (False)."""
         self._budget.begin()
         self._speed.begin(self._progress.examples)
-        self._save_clock.begin()
+        self._saver.begin()
         self._trainer = Trainer(self.model, self.dataset, self.config, self._state, self.ranks)
         if self._is_live:
             self._begin_live()
@@ -381,15 +356,12 @@ class TrainingRun:
     def _begin_live(self) -> None:
         # The save tells those who follow which model and which data it is.
         self._save_regularly(self._state or TrainState.untrained(self.model), "running")
-        assert self.folder is not None
-        self._live = LiveFolder(self.folder, self._log)
-        self._live.snapshot(self.snapshot(), keep=False)
+        self._saver.go_live(self._log)
+        self._saver.snapshot(self.snapshot(), keep=False)
         self._beat()
 
     def _beat(self) -> None:
-        if self._live is not None:
-            self._live.beat(self._status, self._progress.step, self._progress.epoch, self.error)
-            self._save_error = self._save_error or self._live.error
+        self._saver.beat(self._status, self._progress.step, self._progress.epoch, self.error)
 
     def _go_on(self, trainer: Trainer) -> bool:
         kept = kept_steps()
@@ -399,8 +371,7 @@ class TrainingRun:
                 case Metrics():
                     with self._changed:
                         self._log.append(event)
-                    if self._live is not None:
-                        self._live.row(event)
+                    self._saver.row(event)
                 case Snapshot():
                     while next_kept < event.step:
                         next_kept = next(kept)
@@ -413,7 +384,7 @@ class TrainingRun:
                         self._fulfil(trainer)
                     if event.step == self.total_steps:
                         break
-                    if self.folder is not None and self._save_clock.due():
+                    if self._saver.due:
                         self._save_regularly(trainer.state(), "running")
                     if self._wish != "run" and not self._obey():
                         break
@@ -427,11 +398,8 @@ class TrainingRun:
             try:
                 self._store.add(snapshot, keep=keep)
             except OSError as error:  # it stays in memory
-                self._save_error = f"the disk cannot take older snapshots ({error}); they stay in memory"
-        if self._live is not None:
-            start = time.perf_counter()
-            self._live.snapshot(snapshot, keep=keep)
-            self._budget.add(time.perf_counter() - start)
+                self._saver.error = f"the disk cannot take older snapshots ({error}); they stay in memory"
+        self._budget.add(self._saver.snapshot(snapshot, keep=keep))
 
     def _take(self, model: VAE, step: int, epoch: float) -> Snapshot:
         start = time.perf_counter()
@@ -497,8 +465,8 @@ class TrainingRun:
                     return False
                 if self._status == "failed":
                     raise RuntimeError(
-                        f"this run has failed and cannot be saved; its last save is that of step {self._saved_at}"
-                        if self._saved_at is not None
+                        f"this run has failed and cannot be saved; its last save is that of step {self._saver.step}"
+                        if self._saver.step is not None
                         else "this run has failed and cannot be saved; there is no save of it"
                     )
                 if self._trainer is not None:
@@ -525,15 +493,12 @@ class TrainingRun:
 
     def _save_regularly(self, state: TrainState, status: Status) -> None:
         """Save into the run's own folder, if it has one; what keeps it from that does not end the training."""
-        if self.folder is None:
-            return
-        start = time.perf_counter()
-        try:
+
+        def save(folder: Path) -> None:
             with self._saving:
-                self._write(self.folder, self._checkpoint(state, status))
-        except Exception as error:
-            self._save_error = self._save_error or str(error)
-        self._save_clock.spend(time.perf_counter() - start)
+                self._write(folder, self._checkpoint(state, status))
+
+        self._saver.regularly(save)
 
     def _checkpoint(self, state: TrainState, status: Status) -> Checkpoint:
         self._fingerprint = self._fingerprint or Fingerprint.of(self.dataset)
@@ -553,30 +518,17 @@ class TrainingRun:
             )
 
     def _write(self, folder: Path, saved: Checkpoint) -> None:
-        own = folder == self.folder
-        try:
-            kept = self._folders.setdefault(folder, RunFolder(folder)).write(saved)
-        except Exception as error:
-            if own:
-                before = "nothing is saved yet" if self._saved_at is None else "the save before is whole"
-                self._save_error = f"step {saved.state.step:,} could not be saved in {folder} ({error}); {before}"
-            raise
+        kept = self._saver.write(folder, saved)
         with self._changed:
-            self._saved_at = saved.state.step
-            if own:
-                self._save_error = None if self._live is None else self._live.error
-                for each in kept:
-                    self._store.saved(each)
-                if self._live is not None:
-                    self._live.saved()
+            for each in kept:
+                self._store.saved(each)
 
-    def _take_up(self, saved: SavedRun, folder: Path) -> None:
+    def _take_up(self, saved: SavedRun) -> None:
         """Be the run that was saved."""
         checkpoint = saved.checkpoint
-        self.id, self.folder = saved.id, folder if self.ranks.first else None
+        self.id = saved.id
         self._state, self._fingerprint = checkpoint.state, checkpoint.dataset
-        self._folders[folder] = saved.run_folder
-        self._saved_at = saved.step
+        self._saver.take_up(saved.run_folder, saved.step)
         self._progress = Progress(saved.step, saved.epoch, checkpoint.state.examples)
         self._log = MetricsLog(checkpoint.metrics)
         self._store = SnapshotStore(self._taker)
@@ -587,8 +539,6 @@ class TrainingRun:
     def _set_status(self, status: Status) -> None:
         self._status = status
         self._beat()
-        if status not in ("running", "paused") and self._live is not None:
-            self._live.close()
         self._changed.notify_all()
 
 
@@ -599,75 +549,6 @@ class _Order:
     folder: Path
     done: bool = False
     error: Exception | None = None
-
-
-def resume_run(
-    folder: str | os.PathLike[str],
-    dataset: Dataset | None = None,
-    model: VAE | None = None,
-    *,
-    epochs: int | None = None,
-    steps: int | None = None,
-    device: str | None = None,
-    save_every: float = 120.0,
-    live: bool = False,
-    niceness: int = NICENESS,
-    ranks: Ranks = ALONE,
-) -> TrainingRun:
-    """Make a run that `start` carries on from its last save to its end, saving into the same folder.
-
-    On the CPU it ends equal to the bit to one that was never interrupted; so it does on another device as far as that
-    computes alike each time. Modules that draw from torch's global generator (such as ``nn.Dropout``; use
-    `vaeviz.models.Dropout`) go on with other numbers.
-
-    Parameters
-    ----------
-    folder, dataset, model
-        As for `load_run`.
-    epochs, steps : int, optional
-        Go on to another end than the configured one; only with a constant learning rate.
-    device : str, optional
-        Go on there; by default as configured. Another kind of device goes on with other random numbers.
-    save_every : float
-        Seconds from one save to the next.
-    live, niceness, ranks
-        As for `TrainingRun`; each rank reads the folder.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no saved run.
-    ValueError
-        As for `load_run`; and if the run has come to its end, or has no such device.
-    """
-    saved = load_run(folder, dataset, model)
-    changes: dict[str, object] = {} if device is None else {"device": device}
-    if epochs is not None or steps is not None:
-        if saved.config.schedule != "constant":
-            raise ValueError(
-                f"epochs={epochs}, steps={steps}: the {saved.config.schedule} schedule of {saved.folder} is made for"
-                " its own end; leave both out"
-            )
-        changes |= {"epochs": saved.config.epochs if epochs is None else epochs, "steps": steps}
-    config = replace(saved.config, **changes)  # type: ignore[arg-type]  # it checks them itself
-    total = config.total_steps(len(saved.dataset.train))
-    if saved.step >= total:
-        raise ValueError(f"{saved.folder} has ended, at step {saved.step:,} of {total:,}: go on with more epochs=")
-    run = TrainingRun(saved.model, saved.dataset, config, save_every=save_every, niceness=niceness, ranks=ranks)
-    run._take_up(saved, saved.folder)
-    run._is_live = live and ranks.first
-    return run
-
-
-def _give_way(niceness: int) -> None:
-    """Lower the calling thread's priority, and that of the threads which torch will start from it.
-
-    Linux alone has a niceness for each thread, by its number (``man 2 setpriority``, notes).
-    """
-    if sys.platform == "linux" and niceness:
-        thread = threading.get_native_id()
-        with suppress(OSError):  # a sandbox may forbid it: then the training is as important as all else
-            os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + niceness))
 
 
 def stop_all(runs: Iterable[TrainingRun], timeout: float) -> None:
