@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 EXPLORER, WARM_UP = (ROOT / "apps" / name for name in ("explorer.py", "warm_up.py"))
@@ -162,6 +162,13 @@ class Window:
 
     def click(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
+
+    def choose(self, menu: Locator, option: str | re.Pattern[str], *, exact: bool = True) -> None:
+        """Open a menu and choose from it; it lies over the page, and takes what the mouse does, until it has closed."""
+        menu.click()
+        item = self.page.get_by_role("menuitem", name=option, exact=exact).first
+        item.click()
+        item.wait_for(state="detached")
 
     def sees(self, name: str) -> bool:
         return self.page.get_by_role("button", name=name, exact=True).is_visible()

@@ -169,8 +169,7 @@ def test_a_bad_field_is_marked_and_the_present_run_goes_on(window: Window, label
 
 
 def test_a_missing_path_is_told_in_one_sentence(window: Window):
-    window.page.get_by_role("combobox", name="Dataset").click()
-    window.page.get_by_role("menuitem", name="a file or folder …").click()
+    window.choose(window.page.get_by_role("combobox", name="Dataset"), "a file or folder …")
     window.fill("Path on the server", "/no/such/<img src=x onerror=window.hacked=1>.npz")
     window.click("Reset")
     window.page.locator(".MuiAlert-message", has_text="<img src=x onerror=window.hacked=1>").wait_for()
@@ -185,8 +184,7 @@ def test_names_of_files_and_classes_stay_words_wherever_they_are_shown(window: W
         for number in range(40):
             pixels = np.random.default_rng(number).integers(0, 256, (8, 8), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / evil / label / f"{number}.png")
-    window.page.get_by_role("combobox", name="Dataset").click()
-    window.page.get_by_role("menuitem", name="a file or folder …").click()
+    window.choose(window.page.get_by_role("combobox", name="Dataset"), "a file or folder …")
     window.fill("Path on the server", str(tmp_path / evil))
     window.fill("Batch size", "16")
     window.click("Reset")

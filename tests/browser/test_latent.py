@@ -16,8 +16,7 @@ def press(window: Window, label: str) -> None:
 
 def choose(window: Window, present: str, wanted: str) -> None:
     """Open the menu that shows the present choice, and choose another."""
-    window.page.locator(f".MuiSelect-select:text-is('{present}')").first.click()
-    window.page.get_by_role("menuitem", name=wanted, exact=True).click()
+    window.choose(window.page.locator(f".MuiSelect-select:text-is('{present}')").first, wanted)
 
 
 def stroke(window: Window, layer: str) -> int:

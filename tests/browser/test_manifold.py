@@ -11,8 +11,7 @@ pytestmark = pytest.mark.browser
 
 def choose(window: Window, present: str, wanted: str) -> None:
     """Open the menu that shows the present choice, and choose another."""
-    window.page.locator(f".MuiSelect-select:text-is('{present}')").first.click()
-    window.page.get_by_role("menuitem", name=wanted, exact=True).click()
+    window.choose(window.page.locator(f".MuiSelect-select:text-is('{present}')").first, wanted)
 
 
 def test_the_tile_under_the_mouse_is_told_in_place_of_the_caption(window: Window):

@@ -17,8 +17,7 @@ def run_id(window: Window) -> str:
 
 def choose(window: Window, option: str | re.Pattern[str]) -> None:
     """Choose a saved run in the list."""
-    window.page.get_by_role("combobox", name="Saved run").click()
-    window.page.get_by_role("menuitem", name=option).first.click()
+    window.choose(window.page.get_by_role("combobox", name="Saved run"), option, exact=False)
 
 
 def train_and_stop(window: Window) -> int:
