@@ -7,6 +7,7 @@ browser on the same cores: it receives everything that a browser would. Windows 
 """
 
 import argparse
+import gc
 import socket
 import statistics
 import subprocess
@@ -20,6 +21,7 @@ import panel as pn
 
 import vaeviz as vz
 from benchmarks.record import Figure, tell, write
+from vaeviz.views.explorer import Explorer
 from vaeviz.views.page import explorer_page
 from vaeviz.views.runs import register_run
 
@@ -43,8 +45,8 @@ async def watch(address, seconds):
         received += 1
         if await asyncio.wait_for(socket.read_message(), left) is None:
             break
-        if received == 30:  # its page has been made, and what changes comes
-            print("watching", flush=True)
+        if received == 1:
+            print("opening", flush=True)
 
 asyncio.run(watch(sys.argv[1], float(sys.argv[2])))
 """
@@ -57,6 +59,11 @@ def speed(run: vz.TrainingRun, seconds: float) -> float:
     return (run.step - step) * run.config.batch_size / (time.perf_counter() - begun)
 
 
+def whole_pages() -> int:
+    """Return how many pages are there with all of their views."""
+    return sum(each.furnished for each in gc.get_objects() if isinstance(each, Explorer))
+
+
 @contextmanager
 def connected(sessions: int, address: str, seconds: float) -> Iterator[None]:
     """Have so many sessions live; each page has been made and sent when it begins."""
@@ -66,14 +73,18 @@ def connected(sessions: int, address: str, seconds: float) -> Iterator[None]:
     ]
     try:
         for client in clients:
-            for line in ("connected", "watching"):
+            for line in ("connected", "opening"):
                 assert client.stdout.readline().strip() == line, "the client has gone"
+        while whole_pages() < sessions:
+            time.sleep(0.5)
         yield
     finally:
         for client in clients:
             client.kill()
             client.wait()
             client.stdout.close()
+        while whole_pages():  # also without anybody connected, a page goes on until its session ends
+            time.sleep(0.5)
 
 
 def main() -> None:
@@ -94,7 +105,10 @@ def main() -> None:
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    server = pn.serve({"/explorer": page}, port=port, threaded=True, show=False, verbose=False)
+    server = pn.serve(
+        {"/explorer": page}, port=port, threaded=True, show=False, verbose=False,
+        check_unused_sessions_milliseconds=500, unused_session_lifetime_milliseconds=500,
+    )  # fmt: skip
     run.start()
     speed(run, 5)  # past the start
     address = f"http://localhost:{port}/explorer?run={run.id}"
