@@ -7,7 +7,6 @@ browser on the same cores: it receives everything that a browser would. Windows 
 """
 
 import argparse
-import gc
 import socket
 import statistics
 import subprocess
@@ -21,7 +20,6 @@ import panel as pn
 
 import vaeviz as vz
 from benchmarks.record import Figure, tell, write
-from vaeviz.views.explorer import Explorer
 from vaeviz.views.page import explorer_page
 from vaeviz.views.runs import register_run
 
@@ -40,13 +38,14 @@ async def watch(address, seconds):
     for part in ({"msgid": "1", "msgtype": "PATCH-DOC"}, {}, {"events": [ready]}):
         await socket.write_message(json.dumps(part))
     print("connected", flush=True)
-    received, end = 0, asyncio.get_running_loop().time() + seconds
+    whole, end = False, asyncio.get_running_loop().time() + seconds
     while (left := end - asyncio.get_running_loop().time()) > 0:
-        received += 1
-        if await asyncio.wait_for(socket.read_message(), left) is None:
+        message = await asyncio.wait_for(socket.read_message(), left)
+        if message is None:
             break
-        if received == 1:
-            print("opening", flush=True)
+        if not whole and "Take home" in str(message):  # the last part of its page has come
+            whole = True
+            print("watching", flush=True)
 
 asyncio.run(watch(sys.argv[1], float(sys.argv[2])))
 """
@@ -59,11 +58,6 @@ def speed(run: vz.TrainingRun, seconds: float) -> float:
     return (run.step - step) * run.config.batch_size / (time.perf_counter() - begun)
 
 
-def whole_pages() -> int:
-    """Return how many pages are there with all of their views."""
-    return sum(each.furnished for each in gc.get_objects() if isinstance(each, Explorer))
-
-
 @contextmanager
 def connected(sessions: int, address: str, seconds: float) -> Iterator[None]:
     """Have so many sessions live; each page has been made and sent when it begins."""
@@ -73,18 +67,14 @@ def connected(sessions: int, address: str, seconds: float) -> Iterator[None]:
     ]
     try:
         for client in clients:
-            for line in ("connected", "opening"):
+            for line in ("connected", "watching"):
                 assert client.stdout.readline().strip() == line, "the client has gone"
-        while whole_pages() < sessions:
-            time.sleep(0.5)
         yield
     finally:
         for client in clients:
             client.kill()
             client.wait()
             client.stdout.close()
-        while whole_pages():  # also without anybody connected, a page goes on until its session ends
-            time.sleep(0.5)
 
 
 def main() -> None:
@@ -105,10 +95,7 @@ def main() -> None:
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    server = pn.serve(
-        {"/explorer": page}, port=port, threaded=True, show=False, verbose=False,
-        check_unused_sessions_milliseconds=500, unused_session_lifetime_milliseconds=500,
-    )  # fmt: skip
+    server = pn.serve({"/explorer": page}, port=port, threaded=True, show=False, verbose=False)
     run.start()
     speed(run, 5)  # past the start
     address = f"http://localhost:{port}/explorer?run={run.id}"
