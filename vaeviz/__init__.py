@@ -4,7 +4,6 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import vaeviz.openmp  # noqa: F401  # first of all: it is read when torch is imported
 from vaeviz.data import Dataset, load_dataset
 from vaeviz.latent import decode, embed
 from vaeviz.models import VAE, ConvVAE, DenseVAE, Elbo, Posterior

@@ -14,7 +14,6 @@ from jaxtyping import Float64
 
 from vaeviz.data import Dataset
 from vaeviz.models import VAE
-from vaeviz.openmp import release_threads
 from vaeviz.training.checkpoint import Architecture, Checkpoint
 from vaeviz.training.config import TrainConfig
 from vaeviz.training.device import check_precision
@@ -137,7 +136,6 @@ class TrainingRun:
         self._saving = threading.Lock()  # one save at a time; taken before `_changed`, never after
         if resume is not None:
             self._take_up(resume)
-        release_threads()  # of whoever has made it, for those that train
 
     def __repr__(self) -> str:
         return (
@@ -158,7 +156,6 @@ class TrainingRun:
         with self._changed:
             if self._status != "ready":
                 raise RuntimeError(f"this run was started before (it is {self._status}); make a new TrainingRun")
-            release_threads()
             thread = threading.Thread(target=self._drain, name=f"vaeviz-{self.id}", daemon=True)
             thread.start()  # if there can be no further thread, the run is still ready
             self._thread = thread

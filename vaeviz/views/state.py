@@ -24,7 +24,6 @@ from vaeviz.latent import (
     principal_plane,
     prior_ticks,
 )
-from vaeviz.openmp import release_threads
 from vaeviz.training import Run, Snapshot
 from vaeviz.training.memory import is_out_of_memory
 from vaeviz.views.cloud import SAMPLE, Cloud, thinned
@@ -174,7 +173,6 @@ class ExplorerState(param.Parameterized):
 
     def look(self) -> None:
         """Look at the run: its status and metrics at once; its newest snapshot when it is due."""
-        release_threads()  # whatever the page has computed since, it keeps none from the training
         if self.status != self.run.status:
             self.status = self.run.status
         error = self.run.error
@@ -378,11 +376,8 @@ class ExplorerState(param.Parameterized):
         return ends
 
     def _make_frame_beside_training(self, at: int | None) -> Frame:
-        try:
-            with one_thread() if self.run.status == "running" else nullcontext():
-                return self._make_frame(at)
-        finally:
-            release_threads()
+        with one_thread() if self.run.status == "running" else nullcontext():
+            return self._make_frame(at)
 
     def _make_frame(self, at: int | None = None) -> Frame:
         """Embed the examples and decode the manifold of a kept step, or of the newest.
