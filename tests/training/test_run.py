@@ -1,9 +1,11 @@
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, pairwise, takewhile
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -31,7 +33,7 @@ from tests.training.small import (
 from vaeviz.data import Dataset
 from vaeviz.latent import decode
 from vaeviz.models import VAE, DenseVAE
-from vaeviz.training import Metrics, Run, TrainingRun, evaluate, kept_steps
+from vaeviz.training import Metrics, Run, TrainingRun, evaluate, kept_steps, load_run
 
 
 def threads_of(run: TrainingRun) -> list[threading.Thread]:
@@ -702,3 +704,22 @@ def test_a_run_on_cuda_gives_snapshots_on_the_cpu(make_run):
     assert {p.device.type for p in parameters} == {"cpu"}
     assert run.device.type == "cuda"
     assert np.isfinite(run.snapshot().mu).all()
+
+
+ENDS_IN_TRAINING = """
+import sys, time
+import vaeviz as vz
+
+data = vz.load_dataset("digits")
+run = vz.TrainingRun(vz.DenseVAE(data.image_shape), data, vz.TrainConfig(steps=10**7), folder=sys.argv[1])
+run.start()
+while run.step < 20:
+    time.sleep(0.01)
+"""
+
+
+def test_a_program_that_ends_while_it_trains_saves_the_run_and_is_not_aborted(tmp_path: Path):
+    subprocess.run([sys.executable, "-c", ENDS_IN_TRAINING, str(tmp_path)], check=True)
+    saved = load_run(tmp_path)
+    assert saved.status == "stopped"
+    assert saved.step >= 20

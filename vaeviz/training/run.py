@@ -1,13 +1,16 @@
 """A training that goes on in a thread of its own, whoever watches: the one place that knows threads."""
 
+import atexit
 import os
 import secrets
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
+from weakref import WeakSet
 
 import numpy as np
 from jaxtyping import Float64
@@ -32,6 +35,11 @@ from vaeviz.training.saved import SavedRun
 from vaeviz.training.saver import Saver
 from vaeviz.training.snapshots import SnapshotTaker
 from vaeviz.training.state import TrainState
+
+SECONDS_TO_END = 4.0
+"""What the trainings have, when the process ends, to come to the end of their steps and be saved."""
+
+_started: WeakSet["TrainingRun"] = WeakSet()
 
 
 class TrainingRun:
@@ -160,6 +168,9 @@ class TrainingRun:
             thread.start()  # if there can be no further thread, the run is still ready
             self._thread = thread
             self._set_status("running")
+        _started.add(self)
+        atexit.unregister(_end)
+        atexit.register(_end)  # the last comes first: what else ends then, such as temporary folders, is still needed
         if TrainingRun.on_start is not None:
             TrainingRun.on_start(self)
 
@@ -551,13 +562,14 @@ class _Order:
     error: Exception | None = None
 
 
-def stop_all(runs: Iterable[TrainingRun], timeout: float) -> None:
-    """Ask all runs to stop, and wait until they have ended, and so are saved, or at most so many seconds.
+def _end() -> None:
+    """Stop and save what trains when the process ends; a thread that computes then would abort it.
 
-    A step can't be cut short: of a run whose steps take longer than that, what was saved before is left.
+    A step can't be cut short: of a run whose steps take longer than `SECONDS_TO_END`, what was saved before is left.
     """
-    deadline = time.monotonic() + timeout
-    asked = [run for run in runs if run._ask_to_stop()]
+    sys.setswitchinterval(1e-4)
+    deadline = time.monotonic() + SECONDS_TO_END
+    asked = [run for run in list(_started) if run._ask_to_stop()]
     for run in asked:
         run.wait(max(0.0, deadline - time.monotonic()))
 

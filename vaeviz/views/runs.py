@@ -1,6 +1,5 @@
 """The runs of this process: they belong to it and not to a browser tab, so that a reload finds them again."""
 
-import atexit
 import os
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -15,7 +14,6 @@ from vaeviz.models import ConvVAE, DenseVAE
 from vaeviz.training import Run, TrainConfig, TrainingRun, load_pretrained, load_run, resume_run
 from vaeviz.training.folder import RunFolder
 from vaeviz.training.pretrained import PRETRAINED_NAMES
-from vaeviz.training.run import stop_all
 from vaeviz.views.folders import find_saved, new_folder, runs_dir
 
 MOST_ENDED = 8
@@ -30,9 +28,6 @@ EPOCHS = 100
 
 MOST_TRAININGS = 4
 """Trainings that may go on at once in this process, unless ``VAEVIZ_MAX_TRAININGS`` says otherwise."""
-
-SECONDS_TO_END = 4.0
-"""What the trainings have, when the process ends, to come to the end of their steps and be saved."""
 
 _runs: OrderedDict[str, Run] = OrderedDict()
 _datasets: dict[str, Dataset] = {}
@@ -59,12 +54,6 @@ def _is_found_again(run: Run) -> bool:
     if folder is None or folder.parent != runs_dir() or run.dataset.source is None or not RunFolder(folder).holds_run:
         return False
     return not isinstance(run, TrainingRun) or (run.status != "failed" and run.saved_at_step == run.step)
-
-
-@atexit.register
-def _end() -> None:
-    """Stop and save what trains when the process ends: the server was asked to, by Ctrl-C or SIGTERM."""
-    stop_all([run for run in list(_runs.values()) if isinstance(run, TrainingRun)], SECONDS_TO_END)
 
 
 def find_run(run_id: str) -> Run | None:
