@@ -3,7 +3,6 @@
 import atexit
 import os
 import secrets
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -567,7 +566,6 @@ def _end() -> None:
 
     A step can't be cut short: of a run whose steps take longer than `SECONDS_TO_END`, what was saved before is left.
     """
-    sys.setswitchinterval(1e-4)
     deadline = time.monotonic() + SECONDS_TO_END
     asked = [run for run in list(_started) if run._ask_to_stop()]
     for run in asked:
