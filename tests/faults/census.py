@@ -1,13 +1,14 @@
 """What a server's process holds, told on request: the script that `panel serve --setup` runs in it."""
 
 import ctypes
+import functools
 import gc
 import json
 import sys
 import threading
 import traceback
-from collections import Counter
 from pathlib import Path
+from weakref import WeakSet
 
 import numpy as np
 import psutil
@@ -20,6 +21,27 @@ from vaeviz.views.runs import find_run, register_run
 from vaeviz.views.state import ExplorerState
 
 FOREVER = 10**9
+
+
+def register(kind: type) -> WeakSet:
+    """Return the set of all objects of a class that are alive, from now on.
+
+    `gc.get_objects` would tell the same and break what other threads do: a tuple that is being made while somebody else
+    holds it can't be finished (a SystemError; it ended a training).
+    """
+    alive: WeakSet = WeakSet()
+    make = kind.__init__
+
+    @functools.wraps(make)
+    def init(self: object, *arguments: object, **named: object) -> None:
+        alive.add(self)
+        make(self, *arguments, **named)
+
+    kind.__init__ = init
+    return alive
+
+
+documents, states, explorers = (register(kind) for kind in (Document, ExplorerState, Explorer))
 
 
 def data() -> Dataset:
@@ -62,7 +84,7 @@ def pause(run_id: str) -> None:
 
 def film() -> None:
     """Begin with a long film, as a click on the page that is open would."""
-    (page,) = (each for each in gc.get_objects() if isinstance(each, Explorer))
+    (page,) = explorers
 
     def press() -> None:
         page.state.route, page.state.walk_frames = "walk", 900
@@ -73,12 +95,12 @@ def film() -> None:
 
 def is_whole() -> bool:
     """Tell whether the page that is open has all its parts."""
-    return any(each.furnished for each in gc.get_objects() if isinstance(each, Explorer))
+    return any(page.furnished for page in list(explorers))
 
 
 def filming() -> str:
     """Tell how far the film of the page that is open is: "34 %"."""
-    (page,) = (each for each in gc.get_objects() if isinstance(each, Explorer))
+    (page,) = explorers
     return page.interpolation.film._buttons["gif"].label
 
 
@@ -91,11 +113,10 @@ def census() -> dict[str, float]:
     gc.collect()
     if sys.platform == "linux":
         ctypes.CDLL(None).malloc_trim(0)
-    counted = Counter(map(type, gc.get_objects()))
     process = psutil.Process()
     threads = [thread.name for thread in threading.enumerate() if not thread.name.startswith("asyncio_")]  # a pool
     return {
-        "documents": counted[Document], "states": counted[ExplorerState], "explorers": counted[Explorer],
+        "documents": len(documents), "states": len(states), "explorers": len(explorers),
         "threads": len(threads), "files": process.num_fds(), "memory": process.memory_info().rss / 1e6,
         "blocks": sys.getallocatedblocks(),
     }  # fmt: skip

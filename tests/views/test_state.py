@@ -1,6 +1,12 @@
+import asyncio
+
 import numpy as np
 import pytest
+from bokeh.application import Application
+from bokeh.server.contexts import ApplicationContext
+from panel.io.state import set_curdoc
 from scipy.special import ndtri
+from tornado.ioloop import IOLoop
 
 from tests.views.conftest import look, make_run
 from vaeviz.latent import decode
@@ -109,3 +115,21 @@ def test_a_snapshot_that_cannot_be_shown_is_told_once_and_the_last_one_stays(
     state.alert = ""
     look(state)
     assert state.alert == ""
+
+
+def test_what_comes_after_its_session_has_ended_is_not_done(state: ExplorerState):
+    done = []
+
+    async def visit() -> None:
+        context = ApplicationContext(Application(), io_loop=IOLoop.current())
+        session = await context.create_session_if_needed("visit")
+        with set_curdoc(session.document):
+            state.watch_run()
+        state.schedule(lambda: done.append("while it lasts"))
+        while not done:
+            await asyncio.sleep(0)
+        session.destroy()
+        state.schedule(lambda: done.append("afterwards"))
+
+    asyncio.run(visit())
+    assert done == ["while it lasts"]

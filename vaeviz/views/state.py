@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import panel as pn
 import param
+from bokeh.document import Document
 from jaxtyping import Float, UInt8
 from numpy.typing import ArrayLike
 from panel.io.state import set_curdoc
@@ -140,7 +141,8 @@ class ExplorerState(param.Parameterized):
         self._touched_at = -np.inf
         self._cost = 0.0
         self._callback = None
-        self._document = None
+        self._document: Document | None = None
+        self._is_served = False
         self._watchers: list[object] = []
         self._task: asyncio.Task | None = None
         self._preparations: dict[str, Callable[[Run, Snapshot], Any]] = {}
@@ -157,6 +159,7 @@ class ExplorerState(param.Parameterized):
             self._watchers.append(watcher)
         if self._callback is None:
             self._document = pn.state.curdoc
+            self._is_served = self._document is not None and self._document.session_context is not None
             self._callback = pn.state.add_periodic_callback(self._look_again, period=PERIOD_MS, start=True)
 
     def unwatch_run(self, watcher: object = None) -> None:
@@ -280,10 +283,12 @@ class ExplorerState(param.Parameterized):
     def schedule(self, action: Callable[[], None]) -> None:
         """Do this soon, while the document may be changed: what goes on after an `await` may not change it itself.
 
-        All that it changes is sent together.
+        All that it changes is sent together. Where the session has ended meanwhile, it is not done.
         """
         if self._document is None:  # in a notebook, where there is no lock
             action()
+            return
+        if self._is_served and self._document.session_context is None:
             return
 
         def act() -> None:
