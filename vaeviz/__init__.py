@@ -4,6 +4,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import vaeviz.openmp  # noqa: F401  # first of all
 from vaeviz.data import Dataset, load_dataset
 from vaeviz.latent import decode, embed
 from vaeviz.models import VAE, ConvVAE, DenseVAE, Elbo, Posterior
