@@ -1,6 +1,6 @@
 """The geometry of the code: the prior's grid, embedding and decoding, and paths between points."""
 
-from vaeviz.latent.coding import Embedding, ExampleElbo, decode, embed, one_thread, per_example_elbo
+from vaeviz.latent.coding import Embedding, ExampleElbo, decode, embed, per_example_elbo
 from vaeviz.latent.density import density_contours, posterior_ellipses
 from vaeviz.latent.grid import (
     linear_ticks,
@@ -29,7 +29,6 @@ __all__ = [
     "linear_path",
     "linear_ticks",
     "manifold_codes",
-    "one_thread",
     "order_by_kl",
     "path",
     "per_example_elbo",

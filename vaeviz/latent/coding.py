@@ -3,8 +3,8 @@
 Everything here runs in inference mode, on the device on which the VAE's parameters lie.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from vaeviz.cores import one_thread, settle_threads
 from vaeviz.models import VAE, bernoulli_reconstruction, gaussian_kl
 
 FEW = 64
@@ -133,21 +134,6 @@ def per_example_elbo(vae: VAE, images: Shaped[Tensor, "N C H W"], batch_size: in
     return ExampleElbo(_read_only(reconstruction), _read_only(kl))
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute with one CPU thread here, and in no other thread.
-
-    A few rows are done sooner so: a second thread would have to be woken, and waited for where the cores are busy with
-    a training. Many rows beside a training are not done later, and the training is held up less.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def _through(
     vae: VAE, rows: Tensor, batch_size: int, step: Callable[[Tensor], Sequence[Tensor]]
 ) -> list[Float[np.ndarray, " N *shape"]]:
@@ -157,6 +143,7 @@ def _through(
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size}: must be a whole number from 1")
     like = next(vae.parameters(), torch.empty(0))  # a VAE without parameters computes on the CPU
+    settle_threads()
     with torch.inference_mode(), one_thread() if len(rows) <= FEW else nullcontext():
         batches = []
         for chunk in torch.split(rows, batch_size):

@@ -14,6 +14,7 @@ from weakref import WeakSet
 import numpy as np
 from jaxtyping import Float64
 
+from vaeviz.cores import settle_threads
 from vaeviz.data import Dataset
 from vaeviz.models import VAE
 from vaeviz.training.checkpoint import Architecture, Checkpoint
@@ -329,6 +330,7 @@ class TrainingRun:
 
     def _drain(self) -> None:
         give_way(self._niceness)
+        settle_threads()
         try:
             ended = self._train()
         except BaseException as error:  # whatever ended it is shown; nobody may wait forever for a thread that is gone

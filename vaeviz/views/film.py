@@ -11,8 +11,8 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 
+from vaeviz.cores import one_thread
 from vaeviz.export import export_walk
-from vaeviz.latent import one_thread
 from vaeviz.models import VAE
 from vaeviz.training.aside import aside
 from vaeviz.views.journey import Journey, plan_journey

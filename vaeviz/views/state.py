@@ -15,12 +15,12 @@ from jaxtyping import Float, UInt8
 from numpy.typing import ArrayLike
 from panel.io.state import set_curdoc
 
+from vaeviz.cores import one_thread
 from vaeviz.latent import (
     Plane,
     axes_plane,
     decode,
     linear_ticks,
-    one_thread,
     plane_codes,
     principal_plane,
     prior_ticks,

@@ -13,6 +13,7 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 
+from vaeviz.cores import one_thread
 from vaeviz.export import (
     cursor_figure,
     examples_csv,
@@ -26,7 +27,6 @@ from vaeviz.export import (
     to_bytes,
     traversal_figure,
 )
-from vaeviz.latent import one_thread
 from vaeviz.training import Run
 from vaeviz.training.aside import aside
 from vaeviz.views.view import COMPACT, View, choice, text
