@@ -6,7 +6,6 @@ from typing import cast
 import numpy as np
 from contourpy import LineType, contour_generator
 from jaxtyping import Float
-from scipy.ndimage import gaussian_filter, map_coordinates
 
 from vaeviz.latent.plane import Plane
 
@@ -75,6 +74,8 @@ def _smoothed(
     Float[np.ndarray, " across"], Float[np.ndarray, " up"], Float[np.ndarray, "across up"], Float[np.ndarray, " N"]
 ]:
     """Return a grid's coordinates across and up, the density on it, and the density at the points."""
+    from scipy.ndimage import gaussian_filter, map_coordinates  # slow to import
+
     width = _BANDWIDTH * len(inside) ** (-1 / 6) * inside.std(0)
     reach = 4 * np.maximum(width, (high - low) / _BINS)  # the filter's, so that the density is 0 where the grid ends
     low, high = np.maximum(low, inside.min(0) - reach), np.minimum(high, inside.max(0) + reach)

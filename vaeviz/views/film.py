@@ -12,7 +12,6 @@ import panel_material_ui as pmui
 import param
 
 from vaeviz.cores import one_thread
-from vaeviz.export import export_walk
 from vaeviz.models import VAE
 from vaeviz.training.aside import aside
 from vaeviz.views.journey import Journey, plan_journey
@@ -128,6 +127,8 @@ def film_name(state: ExplorerState, suffix: str) -> str:
 
 def make_film(vae: VAE, journey: Journey, name: str, fps: float, tell: Callable[[int, int], object]) -> bytes:
     """Return the film's file as bytes; a route that is no loop goes back again."""
+    from vaeviz.export import export_walk  # with matplotlib: not for every page
+
     with tempfile.TemporaryDirectory() as folder, one_thread():
         written = export_walk(vae, journey.codes, Path(folder) / name, fps=fps, back=not journey.loop, progress=tell)
         return written.read_bytes()

@@ -33,8 +33,13 @@ THEME = {
 }
 
 
-PAUSE = 0.05
-"""Seconds between two parts of a page that opens, in which its thread does what else there is to do."""
+PAUSE, SHORT_PAUSE = 0.05, 0.01
+"""Seconds between two parts of a page that opens, in which its thread does what else there is to do; the short one as
+long as the browser has nothing to show yet."""
+
+FIRST_LOOK = 0.6
+"""Seconds from when the planes are drawn until the other parts follow: the mouse, which may be there already, is
+answered in them."""
 
 TEMPLATE = jinja2.Environment(autoescape=True).from_string("""
 {% extends base %}
@@ -143,12 +148,12 @@ def _open(page: pmui.Page, parts: Iterator[str]) -> None:
             await asyncio.sleep(PAUSE)
             try:
                 while next(parts) != EXPLORABLE:
-                    await asyncio.sleep(PAUSE)
+                    await asyncio.sleep(SHORT_PAUSE)
             except Exception as error:
                 page.main = [alert_of(f"This run can't be shown: {error}")]
                 raise
             pn.state.onload(_send_at_once)
-            pn.state.onload(lambda: go_on_after(6 * PAUSE))
+            pn.state.onload(lambda: go_on_after(FIRST_LOOK))
 
     def go_on_after(pause: float) -> None:
         document.add_timeout_callback(go_on, int(1000 * pause))

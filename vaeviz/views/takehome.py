@@ -14,19 +14,6 @@ import panel_material_ui as pmui
 import param
 
 from vaeviz.cores import one_thread
-from vaeviz.export import (
-    cursor_figure,
-    examples_csv,
-    examples_npz,
-    export_animation,
-    interpolation_figure,
-    loss_figure,
-    metrics_csv,
-    planes_figure,
-    reconstruction_figure,
-    to_bytes,
-    traversal_figure,
-)
 from vaeviz.training import Run
 from vaeviz.training.aside import aside
 from vaeviz.views.view import COMPACT, View, choice, text
@@ -195,41 +182,45 @@ def make_file(form: str, picture: str, film: str, wish: Wish, tell: Callable[[in
     ValueError
         If there is nothing to draw yet, or the film has one frame only; in words for the person.
     """
+    from vaeviz import export  # with matplotlib: not for every page
+
     run, step = wish.run, wish.step
     with one_thread():
         if form in ("png", "svg"):
-            return to_bytes(draw(picture, wish), form)
+            return export.to_bytes(draw(picture, wish), form)
         if form in ("gif", "mp4"):
             options = {name: value for name, value in wish.options.items() if name != "manifold_range"}
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / f"evolution.{form}"
-                return export_animation(run, path, what=film, progress=tell, **options).read_bytes()
+                return export.export_animation(run, path, what=film, progress=tell, **options).read_bytes()
         if form == "examples npz":
             target = io.BytesIO()
-            examples_npz(run, wish.selection, target, step=step, codes=wish.endpoints)
+            export.examples_npz(run, wish.selection, target, step=step, codes=wish.endpoints)
             return target.getvalue()
         words = io.StringIO()
         if form == "metrics csv":
-            metrics_csv(run, words)
+            export.metrics_csv(run, words)
         else:
-            examples_csv(run, wish.selection, words, step=step)
+            export.examples_csv(run, wish.selection, words, step=step)
         return words.getvalue().encode()
 
 
 def draw(picture: str, wish: Wish):
     """Return the figure of that name."""
+    from vaeviz import export
+
     run, step, theme = wish.run, wish.step, wish.options["theme"]
     match picture:
         case "loss":
-            return loss_figure(run, theme=theme)
+            return export.loss_figure(run, theme=theme)
         case "cursor":
-            return cursor_figure(run, wish.cursor, step=step, theme=theme)
+            return export.cursor_figure(run, wish.cursor, step=step, theme=theme)
         case "A to B":
-            return interpolation_figure(run, wish.endpoints, kind=wish.path_kind, step=step, theme=theme)
+            return export.interpolation_figure(run, wish.endpoints, kind=wish.path_kind, step=step, theme=theme)
         case "reconstructions":
             rows = wish.selection[:MOST_PAIRS] or range(min(MOST_PAIRS, len(run.snapshot().ids)))
-            return reconstruction_figure(run, list(rows), step=step, theme=theme)
+            return export.reconstruction_figure(run, list(rows), step=step, theme=theme)
         case "traversals":
-            return traversal_figure(run, base=wish.base, step=step, theme=theme)
+            return export.traversal_figure(run, base=wish.base, step=step, theme=theme)
     what = {"latent + manifold": "both", "latent": "scatter"}.get(picture, picture)
-    return planes_figure(run, step, what=what, **wish.options)
+    return export.planes_figure(run, step, what=what, **wish.options)
