@@ -133,3 +133,14 @@ print(psutil.Process().memory_info().rss - before)
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=240)
     assert int(done.stdout) < 100 * 2**20
+
+
+def test_a_single_point_has_an_axis_that_can_be_read(state: ExplorerState):
+    state.run.start()
+    state.run.stop()
+    view = LossView(state)
+    rows = view._sources["validation"].data["value"]
+    assert len(rows) == 1
+    bottom, top = view._bokeh.y_range.start, view._bokeh.y_range.end
+    assert bottom < rows[0] < top
+    assert top - bottom > 0.02 * rows[0]

@@ -21,10 +21,13 @@ MOST_POINTS = 6000
 DETAIL_SECONDS = 0.1
 """More of what is zoomed into is read when the hand has had so long to go on."""
 
+LEAST_HEIGHT = 0.02
+"""What the axis of the loss shows at least, as a share of its value: at the first step there is one point."""
+
 WORDS_CSS = """
-:host { font-size: 11.5px; }
-:host > div > div { padding: 0 12px; }
-i { display: inline-block; width: 14px; height: 3px; vertical-align: middle; margin-right: 5px; }
+:host { font-size: 11px; }
+:host > div > div { padding: 0 8px; }
+i { display: inline-block; width: 12px; height: 3px; vertical-align: middle; margin-right: 4px; }
 """
 NAMES = ("loss", "reconstruction", "kl")
 COLUMNS = ("step", "x", "epoch", "value", "smooth", *NAMES)
@@ -47,7 +50,7 @@ class LossView(View):
     follow = param.Boolean(True, doc="Whether the axes follow the newest rows.")
 
     title = "Loss"
-    hint = "in nats; a click turns all views to that step"
+    hint = "nats; a click turns all views to that step"
     figure_name = "loss"
 
     def __init__(self, state, **params) -> None:
@@ -206,9 +209,9 @@ class LossView(View):
         )
         values = values[(steps >= 0.04 * last) & np.isfinite(values)]  # a term that is not told is NaN
         low, high = (values.min(), values.max()) if len(values) else (0.0, 0.0)
-        room = 0.06 * max(high - low, 1e-3)
+        middle, height = (low + high) / 2, max(high - low, LEAST_HEIGHT * abs(high), 1e-3)
         start, end = (0.0, max(np.log10(max(last, 1)), 0.1)) if self.log_steps else (0.0, max(float(last), 1.0))
-        for axis, bounds in ((self._bokeh.x_range, (start, end)), (self._bokeh.y_range, (low - room, high + room))):
+        for axis, bounds in ((self._bokeh.x_range, (start, end)), (self._bokeh.y_range, (middle - 0.56 * height, middle + 0.56 * height))):
             axis.update(start=bounds[0], end=bounds[1], reset_start=bounds[0], reset_end=bounds[1])
 
     @property
@@ -239,13 +242,13 @@ class LossView(View):
 
     def _update_words(self) -> None:
         words = []
-        for split, color in (("train", TRAIN), ("validation", VALIDATION)):
+        for split, name, color in (("train", "train", TRAIN), ("validation", "valid.", VALIDATION)):
             last = self._curves[split].last
             if last is not None:
                 loss, reconstruction, kl = last[list(TERMS)]
                 parts = "" if np.isnan(reconstruction) else f" = {reconstruction:.1f} + {kl:.1f} KL"
-                words.append(f'<i style="background:{color}"></i>{split} <b>{loss:.1f}</b>{parts}')
-        self._words.object = f"<div>{' &ensp; '.join(words) or 'no steps yet'}</div>"
+                words.append(f'<i style="background:{color}"></i>{name} <b>{loss:.1f}</b>{parts}')
+        self._words.object = f"<div>{' &ensp;'.join(words) or 'no steps yet'}</div>"
 
 
 def by_split(table: np.ndarray) -> dict[str, np.ndarray]:
