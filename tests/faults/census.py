@@ -16,6 +16,7 @@ import torch
 from bokeh.document import Document
 
 from vaeviz import Dataset, DenseVAE, TrainConfig, TrainingRun
+from vaeviz.views.connection import _sockets
 from vaeviz.views.explorer import Explorer
 from vaeviz.views.runs import find_run, register_run
 from vaeviz.views.state import ExplorerState
@@ -94,14 +95,32 @@ def film() -> None:
 
 
 def is_whole() -> bool:
-    """Tell whether the page that is open has all its parts."""
-    return any(page.furnished for page in list(explorers))
+    """Tell whether the pages that are open have all their parts."""
+    pages = list(explorers)
+    return bool(pages) and all(page.furnished for page in pages)
 
 
 def filming() -> str:
     """Tell how far the film of the page that is open is: "34 %"."""
     (page,) = explorers
     return page.interpolation.film._buttons["gif"].label
+
+
+def behind() -> int:
+    """Count the pages whose browsers have not taken yet what they were sent."""
+    return sum(state.is_behind for state in list(states))
+
+
+def unsent() -> int:
+    """Count the bytes that wait in this process for browsers to take them."""
+    sockets = [socket for state in list(states) for socket in _sockets(state._document)]
+    return sum(len(socket.ws_connection.stream._write_buffer) for socket in sockets)
+
+
+def play() -> None:
+    """Let a film go round and round on the pages whose browsers are behind, as a click before would."""
+    for page in [page for page in list(explorers) if page.state.is_behind]:
+        page.state.schedule(lambda page=page: page.interpolation.param.update(playing=True))
 
 
 def census() -> dict[str, float]:

@@ -24,6 +24,9 @@ moment than ever, the memory reaches a new height, and what is let go of then do
 MOST_BLOCKS = 0.01
 """By what share the number of live pieces of memory may grow."""
 
+MOST_UNSENT = 150_000
+"""So many bytes may come to those that wait for browsers which take none, such as Bokeh's own signs of life."""
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
@@ -73,3 +76,29 @@ def test_many_sessions_at_once_and_after_one_another_leave_nothing_behind(server
     assert (after["threads"], after["files"]) == (first["threads"], first["files"])
     assert after["blocks"] < first["blocks"] * (1 + MOST_BLOCKS), (first, after)
     assert after["memory"] < before["memory"] + MOST_MB, (before, after)
+
+
+def test_for_those_who_no_longer_listen_nothing_is_kept(server: Server):
+    address = f"{server.address}?run={server.ask('train')}"
+
+    async def watch() -> None:
+        async with AsyncExitStack() as stack:
+            visitors = [await stack.enter_async_context(visit(address)) for _ in range(3)]
+            listener, *sleepers = visitors
+            for sleeper in sleepers:
+                await sleeper.read_messages(3)  # and no more: the lids are closed
+            while not server.ask("is_whole"):
+                await listener.read_messages(1)
+            while server.ask("behind") < len(sleepers):
+                await listener.read_messages(1)
+            server.ask("play")
+            before = server.ask("unsent")
+            await listener.read_messages(80)
+            after = server.ask("unsent")
+            assert after < before + MOST_UNSENT
+            for sleeper in sleepers:  # they wake up, and see how it goes
+                await sleeper.read_messages(20)
+            while server.ask("behind"):
+                await asyncio.gather(*(visitor.read_messages(1) for visitor in visitors))
+
+    asyncio.run(watch())

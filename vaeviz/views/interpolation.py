@@ -144,7 +144,8 @@ class InterpolationView(View):
             self._clock = pn.state.add_periodic_callback(self._advance, period=int(1000 / FPS / min(self.speed, 1)))
 
     async def _advance(self) -> None:
-        self.advance()
+        if not self.state.is_behind:
+            self.advance()
 
     def advance(self) -> None:
         """Go on by a frame, or more at a high speed: to and fro, or round and round in a loop."""

@@ -16,7 +16,7 @@ from panel.io.state import set_curdoc
 from panel.util import edit_readonly
 
 from vaeviz.training import Run
-from vaeviz.views.connection import come_back
+from vaeviz.views.connection import come_back, send_at_once
 from vaeviz.views.controls import ControlsView
 from vaeviz.views.explorer import EXPLORABLE, Explorer
 from vaeviz.views.runs import PRETRAINED_NAMES, default_run, open_pretrained, register_run, restore_run
@@ -58,20 +58,6 @@ NEW = "new"
 async def _warm_up() -> None:
     """Import, while the person looks at the page, what torch would import with the first optimizer: a second's work."""
     await asyncio.to_thread(import_module, "torch._dynamo")
-
-
-def _send_at_once() -> None:
-    """Let no message to the browser wait for the acknowledgement of the one before it (TCP_NODELAY).
-
-    Bokeh sends each change as several small messages; with Nagle's algorithm, which Tornado leaves on, the last of them
-    comes 40 ms late every now and then. Bokeh has no option for it, so this reaches for its private connections, and
-    does nothing where they have changed.
-    """
-    session = getattr(pn.state.curdoc.session_context, "session", None)
-    for connection in getattr(session, "_subscribed_connections", ()):
-        socket = getattr(connection, "_socket", None)
-        if socket is not None:
-            socket.set_nodelay(True)
 
 
 def _end_in_order() -> None:
@@ -152,7 +138,7 @@ def _open(page: pmui.Page, parts: Iterator[str]) -> None:
             except Exception as error:
                 page.main = [alert_of(f"This run can't be shown: {error}")]
                 raise
-            pn.state.onload(_send_at_once)
+            pn.state.onload(send_at_once)
             pn.state.onload(lambda: go_on_after(FIRST_LOOK))
 
     def go_on_after(pause: float) -> None:

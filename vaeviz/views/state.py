@@ -28,6 +28,7 @@ from vaeviz.latent import (
 from vaeviz.training import Run, Snapshot
 from vaeviz.training.memory import is_out_of_memory
 from vaeviz.views.cloud import SAMPLE, Cloud, thinned
+from vaeviz.views.connection import is_behind
 from vaeviz.views.pictures import mosaic
 from vaeviz.views.planes import Coordinates
 from vaeviz.views.together import together
@@ -171,8 +172,13 @@ class ExplorerState(param.Parameterized):
             self._callback = None
 
     async def _look_again(self) -> None:
-        if pn.state.loaded:
+        if pn.state.loaded and not self.is_behind:
             self.look()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the browser has not taken yet what it was sent: then nothing new is shown, and no film goes on."""
+        return is_behind(self._document)
 
     def look(self) -> None:
         """Look at the run: its status and metrics at once; its newest snapshot when it is due."""

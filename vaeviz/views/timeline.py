@@ -150,7 +150,8 @@ class TimelineView(View):
             self._clock = pn.state.add_periodic_callback(self._advance, period=int(1000 * self.seconds))
 
     async def _advance(self) -> None:
-        self.advance()
+        if not self.state.is_behind:
+            self.advance()
 
     def advance(self) -> None:
         """Show the next kept step; the last one ends the film."""
