@@ -1,6 +1,8 @@
 """More than there is memory for is refused in words, before anything is begun."""
 
+import gc
 import re
+import weakref
 
 import numpy as np
 import pytest
@@ -94,3 +96,16 @@ def test_all_examples_of_a_large_dataset_are_not_copied(monkeypatch: pytest.Monk
     assert taker.ids.tolist() == list(range(len(data)))
     few = SnapshotTaker(small_model(data), data, TrainConfig(embedded=30))
     assert torch.equal(few.images, data.images[torch.from_numpy(few.ids.copy())])
+
+
+def test_a_run_that_is_let_go_of_lets_go_of_its_weights():
+    data, alive = noise(), []
+    for start in (False, True):
+        run = TrainingRun(small_model(data), data, TrainConfig(epochs=1, batch_size=16, device="cpu"))
+        if start:
+            run.start()
+            run.wait()
+        alive += map(weakref.ref, (*run.model.parameters(), *run.snapshot().vae.parameters()))
+        del run
+    gc.collect()
+    assert [parameter.shape for parameter in (each() for each in alive) if parameter is not None] == []

@@ -113,7 +113,7 @@ def bytes_per_example(model: VAE, dataset: Dataset) -> int:
     def keep(tensor: Tensor) -> Tensor:
         if not isinstance(tensor, torch.nn.Parameter):
             kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
+        return tensor.detach()  # a tensor that is kept by the graph behind it would never be let go of
 
     few = dataset.pixels(dataset.train[:2])
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
