@@ -133,3 +133,16 @@ def test_what_comes_after_its_session_has_ended_is_not_done(state: ExplorerState
 
     asyncio.run(visit())
     assert done == ["while it lasts"]
+
+
+def test_for_a_visitor_who_has_not_come_back_yet_nothing_is_done(state: ExplorerState):
+    async def visit() -> None:
+        context = ApplicationContext(Application(), io_loop=IOLoop.current())
+        session = await context.create_session_if_needed("visit")
+        with set_curdoc(session.document):
+            state.watch_run()
+        assert session.document.session_callbacks == []
+        state.unwatch_run()
+        session.destroy()
+
+    asyncio.run(visit())

@@ -161,7 +161,11 @@ class ExplorerState(param.Parameterized):
         if self._callback is None:
             self._document = pn.state.curdoc
             self._is_served = self._document is not None and self._document.session_context is not None
-            self._callback = pn.state.add_periodic_callback(self._look_again, period=PERIOD_MS, start=True)
+            clock = pn.state.add_periodic_callback(self._look_again, period=PERIOD_MS, start=False)
+            self._callback = clock
+            # One that is started before tries again without a pause until the page is loaded: of a visitor who never
+            # comes back for it, such as a look whether the server answers, that would be all that the server does.
+            pn.state.onload(lambda: clock.start() if self._callback is clock else None)
 
     def unwatch_run(self, watcher: object = None) -> None:
         """Look no more, unless somebody else still watches."""
