@@ -412,12 +412,12 @@ def test_data_of_a_file_are_loaded_again_from_there(tmp_path, monkeypatch):
     np.save(tmp_path / "images.npy", images[::-1])
     refused(tmp_path / "run", None, r"was trained on another dataset than images\.npy: its images or labels are others")
     (tmp_path / "images.npy").unlink()
-    refused(tmp_path / "run", None, r"its dataset cannot be loaded again \(no such file.*\): pass it as dataset=$")
+    refused(tmp_path / "run", None, r"cannot be loaded again \(no such file.*\): pass it as dataset=$")
     assert load_run(tmp_path / "run", data).step == 3
 
 
 def test_data_made_from_arrays_must_be_given(folder):
-    refused(folder, None, "was trained on 'noise', which was made from arrays .*: pass it as dataset=$")
+    refused(folder, None, "was trained on 'noise', which was made from arrays or uploaded, .*: pass it as dataset=$")
 
 
 def test_other_data_are_refused(folder, data):

@@ -150,7 +150,7 @@ def test_what_goes_to_disk_comes_back_equal_to_the_bit(taker, take, temporary, b
     store = SnapshotStore(taker, budget=budget * size(take(0)))
     for step in range(12):
         store.add(take(step), keep=True)
-    (folder,) = temporary.iterdir()
+    (folder,) = temporary.glob("*/files")
     assert len(list(folder.iterdir())) == 12 - max(budget, 1)
     for step in [*range(12), 3, 0]:
         back, expected = store.get(step), take(step)

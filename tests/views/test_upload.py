@@ -102,6 +102,39 @@ def test_a_stopped_run_on_such_data_goes_on_from_its_save(controls: ControlsView
     at_once(controls._on_stop(None))
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_saved_run_is_opened_when_its_data_were_dropped_once_more(state: ExplorerState, resume: bool):
+    controls = ControlsView(state)
+    drop(controls.fields.upload, npz())
+    controls.fields["epochs"].value = "100000"
+    at_once(controls._on_train(None))
+    at_once(controls._on_stop(None))
+    folder, step = controls.state.run.folder, controls.state.run.step
+    # Then the server was started again: the run and its data are nowhere else than in the folder.
+    controls = ControlsView(ExplorerState(make_run()))
+    saved = controls.saved
+    saved.choice.value = str(folder)
+    press = saved._on_resume if resume else saved._on_open
+    at_once(press(None))
+    alert = controls.state.alert
+    assert alert.startswith(f"{folder} was trained on 'faces.npz', which was made from arrays or uploaded")
+    assert alert.endswith("drop that file into the drawer, under Data, and then open the run")
+    drop(controls.fields.upload, npz(seed=1))
+    at_once(press(None))
+    assert controls.state.alert == alert
+    assert controls.state.run.dataset.name == "noise"
+    drop(controls.fields.upload, npz(), name="of another name.npz")
+    at_once(press(None))
+    assert controls.state.alert == ""
+    run = controls.state.run
+    assert run.folder == folder
+    assert run.status == ("running" if resume else "stopped")
+    assert run.dataset is controls.fields.upload.dataset
+    if resume:
+        run.stop()
+    assert run.step >= step
+
+
 @pytest.mark.parametrize(
     ("name", "body", "words"),
     [
@@ -136,7 +169,7 @@ def test_an_upload_that_is_cancelled_or_whose_session_ends_leaves_nothing(contro
     upload = controls.fields.upload
     upload._on_message({"begin": [["faces.npz", 10_000]]})
     upload._on_message({"piece": b"PK"})
-    (folder,) = tmp.iterdir()
+    (folder,) = tmp.glob("*/files")
     assert (folder / "faces.npz").read_bytes() == b"PK"
     upload._on_message({"cancel": ""})
     assert (upload._area.phase, list(tmp.iterdir()), controls.state.alert) == ("idle", [], "")

@@ -1,6 +1,5 @@
 """Files that come from elsewhere, in pieces and from nobody who is trusted, until they are one dataset in memory."""
 
-import atexit
 import os
 import shutil
 import tempfile
@@ -17,6 +16,7 @@ from vaeviz.data.load import DATA_SUFFIXES, load_dataset
 from vaeviz.data.plain import plain_name
 from vaeviz.data.zipped import unzip_images
 from vaeviz.environment import whole_number
+from vaeviz.private_folder import PrivateFolder
 
 MAX_UPLOAD = 10**9
 """The most bytes that come as one dataset, unless ``VAEVIZ_MAX_UPLOAD`` says otherwise; 0 lets nothing come."""
@@ -29,7 +29,6 @@ KINDS = ".npz, .npy, .csv, IDX, images or a .zip of them"
 SPARE = 10**9
 """Bytes of the disk that are left to others."""
 
-_coming: set["Incoming"] = set()
 _taken: list[ref[Dataset]] = []
 
 
@@ -69,12 +68,12 @@ class Incoming:
         images = [name for name in names if "labels" not in name]
         self.name = names[0] if len(names) == 1 else images[0] if _is_pair(names) else f"{len(names):,} images"
         self.received = 0
-        self.folder = Path(tempfile.mkdtemp(prefix="vaeviz-upload-"))
+        self._place = PrivateFolder("upload")
+        self.folder = self._place.path
         self._unpacked = self.folder / "unpacked"
         self._files = [self.folder / name for name in names]
         self._waiting = [(path, size) for path, (_, size) in zip(self._files, files, strict=True)]
         self._waiting.reverse()  # the next one last
-        _coming.add(self)
 
     def write(self, piece: bytes) -> None:
         """Take the next bytes, of one file or of several.
@@ -133,14 +132,7 @@ class Incoming:
 
     def close(self) -> None:
         """Remove the files and their folder."""
-        _coming.discard(self)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-@atexit.register
-def _close_all() -> None:
-    for incoming in list(_coming):
-        incoming.close()
+        self._place.close()
 
 
 def _different(names: list[str]) -> list[str]:

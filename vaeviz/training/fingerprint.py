@@ -11,6 +11,28 @@ from torch import Tensor
 from vaeviz.data import Dataset, load_dataset
 from vaeviz.data.dataset import SplitName
 
+
+class MissingDatasetError(ValueError):
+    """The dataset of a saved run cannot be loaded again.
+
+    Attributes
+    ----------
+    name : str
+        Of the dataset.
+    reason : str
+        Why not, within a sentence.
+    """
+
+    def __init__(self, where: object, name: str, reason: str) -> None:
+        super().__init__(f"{where} was trained on {name!r}, which {reason}: pass it as dataset=")
+        self.name = name
+        self.reason = reason
+
+
+class OtherDatasetError(ValueError):
+    """Another dataset was given than that of a saved run."""
+
+
 SPLIT_NAMES: tuple[SplitName, ...] = get_args(SplitName)
 
 
@@ -63,8 +85,12 @@ def find_dataset(
 
     Raises
     ------
+    OtherDatasetError
+        If it is another dataset.
+    MissingDatasetError
+        If none was given, and there is no source, or it can't be loaded from there.
     ValueError
-        If it is another dataset, or if there is no source and none was given.
+        If the splits are not those of its examples.
     """
     dataset = replace(_load(fingerprint, where), name=fingerprint.name) if given is None else given
     difference = fingerprint.differs(Fingerprint.of(dataset))
@@ -72,7 +98,7 @@ def find_dataset(
         different = [name for name in SPLIT_NAMES if not torch.equal(given.split(name), splits[name])]
         difference = f"its {different[0]} split is another" if different else None
     if difference is not None:
-        raise ValueError(
+        raise OtherDatasetError(
             f"{where} was trained on another dataset than {dataset.name}: {difference}; pass that one as dataset="
         )
     if given is not None:
@@ -85,14 +111,13 @@ def find_dataset(
 
 def _load(fingerprint: Fingerprint, where: object) -> Dataset:
     if fingerprint.source is None:
-        raise ValueError(
-            f"{where} was trained on {fingerprint.name!r}, which was made from arrays and cannot be loaded again:"
-            " pass it as dataset="
+        raise MissingDatasetError(
+            where, fingerprint.name, "was made from arrays or uploaded, and cannot be loaded again"
         )
     try:
         return load_dataset(fingerprint.source)
     except (ValueError, OSError) as error:
-        raise ValueError(f"{where}: its dataset cannot be loaded again ({error}): pass it as dataset=") from error
+        raise MissingDatasetError(where, fingerprint.name, f"cannot be loaded again ({error})") from error
 
 
 def _digest(dataset: Dataset) -> str:

@@ -1,8 +1,5 @@
 """What a run remembers: every row of metrics, compactly, and the snapshots, within a bound of memory."""
 
-import shutil
-import tempfile
-import weakref
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vaeviz.latent import Embedding
+from vaeviz.private_folder import PrivateFolder
 from vaeviz.training.events import Metrics, Snapshot, Split
 from vaeviz.training.files import apart
 from vaeviz.training.snapshots import SnapshotTaker
@@ -140,7 +138,7 @@ class SnapshotStore:
         self._elsewhere: dict[int, Callable[[], Mapping[str, Tensor]]] = {}
         self._read_back: OrderedDict[int, Snapshot] = OrderedDict()
         self._embeddings = Embeddings(embeddings)
-        self._folder: Path | None = None
+        self._folder: PrivateFolder | None = None
         self.newest: Snapshot | None = None
 
     @property
@@ -230,9 +228,8 @@ class SnapshotStore:
 
     def _path(self, step: int) -> Path:
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="vaeviz-"))
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)  # at exit at the latest
-        return self._folder / f"{step}.safetensors"
+            self._folder = PrivateFolder("timeline")
+        return self._folder.path / f"{step}.safetensors"
 
 
 class Embeddings:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import panel as pn
 
+from vaeviz.data import Dataset
 from vaeviz.training import Run, TrainingRun
 from vaeviz.views.exchange import Exchange
 from vaeviz.views.fields import FieldError, Fields, button
@@ -36,7 +37,7 @@ class ControlsView(View):
         super().__init__(state, **params)
         self.exchange = Exchange(self.state)
         self.fields = Fields(self.state.run, UploadView(self.state))
-        self.saved = SavedRunsView(self.state, self.exchange, resume=self._resume_folder)
+        self.saved = SavedRunsView(self.state, self.exchange, self._resume_folder, self._at_hand)
         self._train = button("Train", self._on_train, color="primary", variant="contained", icon="play_arrow")
         self._pause = button("Pause", self._on_pause, color="primary", variant="contained", icon="pause")
         self._resume = button("Resume", self._on_resume, color="primary", variant="contained", icon="play_arrow")
@@ -89,12 +90,17 @@ class ControlsView(View):
     async def _on_reset(self, _) -> None:
         await self.exchange.put(self.fields.make_run, "Loading …", stop=True, refuse=self._refuse)
 
+    def _at_hand(self) -> list[Dataset]:
+        uploaded = self.fields.upload.dataset
+        return [self.state.run.dataset, *([] if uploaded is None else [uploaded])]
+
     async def _resume_folder(self, folder) -> None:
         present: Run = self.state.run
+        at_hand = self._at_hand()
 
         def make() -> TrainingRun:
             check_room(besides=present)
-            return resume_folder(folder, present)
+            return resume_folder(folder, present, at_hand)
 
         await self.exchange.put(make, "Opening …", stop=True, then=self._start)
 

@@ -2,10 +2,8 @@
 
 import asyncio
 import io
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import panel as pn
 import panel_material_ui as pmui
@@ -13,6 +11,7 @@ import param
 
 from vaeviz.cores import one_thread
 from vaeviz.models import VAE
+from vaeviz.private_folder import PrivateFolder
 from vaeviz.training.aside import aside
 from vaeviz.views.journey import Journey, plan_journey
 from vaeviz.views.state import ExplorerState
@@ -129,6 +128,6 @@ def make_film(vae: VAE, journey: Journey, name: str, fps: float, tell: Callable[
     """Return the film's file as bytes; a route that is no loop goes back again."""
     from vaeviz.export import export_walk  # with matplotlib: not for every page
 
-    with tempfile.TemporaryDirectory() as folder, one_thread():
-        written = export_walk(vae, journey.codes, Path(folder) / name, fps=fps, back=not journey.loop, progress=tell)
+    with PrivateFolder("film") as folder, one_thread():
+        written = export_walk(vae, journey.codes, folder / name, fps=fps, back=not journey.loop, progress=tell)
         return written.read_bytes()

@@ -2,9 +2,10 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -12,6 +13,7 @@ from vaeviz.data import DATASET_NAMES, Dataset, load_dataset
 from vaeviz.environment import whole_number
 from vaeviz.models import ConvVAE, DenseVAE
 from vaeviz.training import Run, TrainConfig, TrainingRun, load_pretrained, load_run, resume_run
+from vaeviz.training.fingerprint import MissingDatasetError, OtherDatasetError
 from vaeviz.training.folder import RunFolder
 from vaeviz.training.pretrained import PRETRAINED_NAMES
 from vaeviz.views.folders import find_saved, new_folder, runs_dir
@@ -28,6 +30,8 @@ EPOCHS = 100
 
 MOST_TRAININGS = 4
 """Trainings that may go on at once in this process, unless ``VAEVIZ_MAX_TRAININGS`` says otherwise."""
+
+AnyRun = TypeVar("AnyRun", bound=Run)
 
 _runs: OrderedDict[str, Run] = OrderedDict()
 _datasets: dict[str, Dataset] = {}
@@ -161,32 +165,45 @@ def open_pretrained(name: str) -> Run:
     return find_run(name) or register_run(_embedded(load_pretrained(name, load_once(DATASET_NAMES[0]))))
 
 
-def open_folder(folder: str | os.PathLike[str]) -> Run:
+def open_folder(folder: str | os.PathLike[str], at_hand: Sequence[Dataset] = ()) -> Run:
     """Return the run of a folder: the one that trains there, or what it has saved.
+
+    Parameters
+    ----------
+    folder
+        Where it was saved.
+    at_hand : sequence of Dataset
+        Data that are looked at if its own can't be loaded again: what was uploaded is nowhere else.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        As `load_run` does.
+        As `load_run` does; if its data are missing, in words for the person.
     """
     there = Path(folder).expanduser().absolute()
     for run in list(_runs.values()):
         if getattr(run, "folder", None) == there and is_training(run.id):
             return run
-    return _embedded(load_run(there))
+    return _embedded(_with_its_data(load_run, there, at_hand))
 
 
-def resume_folder(folder: str | os.PathLike[str], present: Run) -> TrainingRun:
+def resume_folder(folder: str | os.PathLike[str], present: Run, at_hand: Sequence[Dataset] = ()) -> TrainingRun:
     """Return a run that goes on from what a folder has saved.
+
+    Parameters
+    ----------
+    folder, at_hand
+        As for `open_folder`.
+    present : Run
+        The run that it will replace.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        As `resume_run` does; and if that run trains already, and is not the present one.
+        As `resume_run` does; if its data are missing, in words for the person; and if that run trains already, and is
+        not the present one.
     """
-    here = getattr(present, "folder", None) == Path(folder)
-    # What was uploaded, or made from arrays, is nowhere else than with the run.
-    run = resume_run(folder, present.dataset if here and present.dataset.source is None else None)
+    run = _with_its_data(resume_run, Path(folder), (present.dataset, *at_hand))
     if is_training(run.id) and _runs[run.id] is not present:
         raise ValueError(f"The run of {run.folder} trains at this moment: stop it before it is resumed from a save")
     return _embedded(run)
@@ -206,7 +223,7 @@ def restore_run(run_id: str) -> Run | None:
     if known is not None:
         return known
     folder = find_saved(run_id)
-    return None if folder is None else register_run(load_run(folder))
+    return None if folder is None else register_run(_with_its_data(load_run, folder))
 
 
 def is_resumable(run: Run) -> bool:
@@ -217,7 +234,23 @@ def is_resumable(run: Run) -> bool:
     return saved_at is not None and saved_at < run.total_steps
 
 
-def _embedded(run: Run) -> Run:
+def _with_its_data(
+    read: Callable[[Path, Dataset | None], AnyRun], folder: Path, at_hand: Sequence[Dataset] = ()
+) -> AnyRun:
+    """Read a saved run, with that one of the datasets at hand that is its own if it can't load them again."""
+    try:
+        return read(folder, None)
+    except MissingDatasetError as error:
+        for dataset in at_hand:
+            with suppress(OtherDatasetError):
+                return read(folder, dataset)
+        raise ValueError(
+            f"{folder} was trained on {error.name!r}, which {error.reason}: drop that file into the drawer, under Data,"
+            " and then open the run"
+        ) from error
+
+
+def _embedded(run: AnyRun) -> AnyRun:
     """Embed the examples of the newest snapshot here, in the caller's thread."""
     _ = run.snapshot().embedding
     return run

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import panel as pn
 
+from vaeviz.data import Dataset
 from vaeviz.training import TrainingRun
 from vaeviz.views.exchange import Exchange
 from vaeviz.views.fields import button, entry, section, select
@@ -29,12 +30,22 @@ class SavedRunsView(View):
         By which a run is opened.
     resume : callable
         What goes on with the run of a folder.
+    at_hand : callable
+        Returns the data that this page has: those of a run may be nowhere else.
     """
 
-    def __init__(self, state, exchange: Exchange, resume: Callable[[Path], Awaitable[None]], **params) -> None:
+    def __init__(
+        self,
+        state,
+        exchange: Exchange,
+        resume: Callable[[Path], Awaitable[None]],
+        at_hand: Callable[[], list[Dataset]],
+        **params,
+    ) -> None:
         super().__init__(state, **params)
         self.exchange = exchange
         self._go_on = resume
+        self._at_hand = at_hand
         self._rows: dict[str, SavedRow] = {}
         self._seen: tuple[object, ...] = ()
         self._task: asyncio.Task | None = None
@@ -66,7 +77,8 @@ class SavedRunsView(View):
         if key in PRETRAINED_NAMES:
             await self.exchange.put(lambda: open_pretrained(key), "Opening …")
         elif folder := self._folder():
-            await self.exchange.put(lambda: open_folder(folder), "Opening …")
+            at_hand = self._at_hand()
+            await self.exchange.put(lambda: open_folder(folder, at_hand), "Opening …")
 
     async def _on_resume(self, _) -> None:
         if folder := self._folder():

@@ -2,10 +2,8 @@
 
 import asyncio
 import io
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +12,7 @@ import panel_material_ui as pmui
 import param
 
 from vaeviz.cores import one_thread
+from vaeviz.private_folder import PrivateFolder
 from vaeviz.training import Run
 from vaeviz.training.aside import aside
 from vaeviz.views.view import COMPACT, View, choice, text
@@ -190,8 +189,8 @@ def make_file(form: str, picture: str, film: str, wish: Wish, tell: Callable[[in
             return export.to_bytes(draw(picture, wish), form)
         if form in ("gif", "mp4"):
             options = {name: value for name, value in wish.options.items() if name != "manifold_range"}
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / f"evolution.{form}"
+            with PrivateFolder("film") as folder:
+                path = folder / f"evolution.{form}"
                 return export.export_animation(run, path, what=film, progress=tell, **options).read_bytes()
         if form == "examples npz":
             target = io.BytesIO()
