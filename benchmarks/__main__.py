@@ -14,6 +14,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from benchmarks.record import Figure, read, tell
 
 ROOT = Path(__file__).parents[1]
 WHOLE: dict[str, list[str]] = {
-    "training": ["--rounds", "12"], "elbo": [], "watching": ["--seconds", "6", "--turns", "5"],
+    "training": ["--rounds", "12", "--bf16"], "elbo": [], "watching": ["--seconds", "6", "--turns", "5"],
     "watch_cost": ["--steps", "1000"], "touch": ["--moves", "100"], "timeline": ["--turns", "60"], "loss_delay": [],
     "follow_delay": [], "start": [], "scale": [],
 }  # fmt: skip
@@ -42,11 +43,13 @@ def main() -> int:
     options = parser.parse_args()
     names = options.only or (QUICK if options.quick else tuple(WHOLE))
     figures: dict[str, list[Figure]] = {}
-    failed = []
+    failed: list[str] = []
+    took: dict[str, float] = {}
     for name in names:
         words = ["--quick"] if options.quick else WHOLE[name]
         command = [sys.executable, "-m", f"benchmarks.{name}", *words]
         print(f"\n$ python -m benchmarks.{name} {' '.join(words)}", flush=True)
+        begun = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "figures.json"
             done = subprocess.run([*command, "--json", str(file)], cwd=ROOT, check=False)
@@ -54,6 +57,7 @@ def main() -> int:
                 figures[name] = read(file)
             else:
                 failed.append(name)
+        took[name] = time.perf_counter() - begun
     print()
     tell(figure for each in figures.values() for figure in each)
     options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +70,9 @@ def main() -> int:
         before = json.loads(options.json.read_text())["figures"]
         rows = {name: (before | rows)[name] for name in WHOLE if name in before | rows}
     options.json.write_text(json.dumps({"machine": machine, "figures": rows}, indent=1, ensure_ascii=False))
-    print(f"\nwritten: {options.json}" + (f"; without figures: {', '.join(failed)}" if failed else ""))
+    each = ", ".join(f"{name} {seconds:.0f}" for name, seconds in took.items())
+    print(f"\nin {sum(took.values()) / 60:.1f} minutes (s: {each})")
+    print(f"written: {options.json}" + (f"; without figures: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
 
 

@@ -42,6 +42,7 @@ from torch.utils.data import Dataset as Examples
 import vaeviz as vz
 from benchmarks.record import Figure, tell, write
 from vaeviz.training import Progress
+from vaeviz.training.device import computes_bf16
 
 TARGETS = {"examples": 2.0, "pythae": 1.6, "products": 1.35, "bf16": 1.25}
 NAMES = {"examples": "the PyTorch examples' loop", "pythae": "pythae's trainer", "products": "the bare matrix products"}
@@ -330,6 +331,9 @@ def main() -> None:
     options = parse()
     if options.quick:
         options.networks, options.batches, options.rounds, options.steps = "8-2", "16", 2, 2
+    if options.bf16 and not computes_bf16(torch.device("cpu")):
+        print("bf16 is left out: the CPU of this machine has none")
+        options.bf16 = False
     data = vz.load_dataset(options.dataset, validation=0)
     print(f"{data!r}, {torch.get_num_threads()} threads, torch {torch.__version__}, Python {platform.python_version()}")
     every: list[Figure] = []

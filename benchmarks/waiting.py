@@ -4,7 +4,7 @@
 
 In turns, each in a process of its own: vaeviz imported first, as in the app, and torch imported first, whose threads
 then wait as libgomp's do. Before it starts the training, the main thread has computed something large, as a page has.
-With --busy another program takes one core.
+With --beside program another program takes one core, and with --beside training another training takes two.
 """
 
 import argparse
@@ -27,6 +27,8 @@ print((run.step - step) * run.config.batch_size / (time.perf_counter() - begun))
 run.stop()
 """
 
+BESIDE = {"program": "while True: pass", "training": f"import vaeviz\n{RUN.format(seconds=10**6)}"}
+
 
 def speed(first: str, seconds: float) -> float:
     """Return the examples/s of a training in a process that imports this first."""
@@ -38,9 +40,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=4, help="length of a turn")
     parser.add_argument("--turns", type=int, default=5, help="of each kind")
-    parser.add_argument("--busy", action="store_true", help="beside another program that takes one core")
+    parser.add_argument("--beside", choices=tuple(BESIDE), help="what else is done on the same cores")
     options = parser.parse_args()
-    other = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if options.busy else None
+    other = subprocess.Popen([sys.executable, "-c", BESIDE[options.beside]]) if options.beside else None
     ratios = []
     try:
         for _ in range(options.turns):

@@ -170,6 +170,10 @@ class Window:
         item.click()
         item.wait_for(state="detached")
 
+    def choose_instead(self, present: str, wanted: str) -> None:
+        """Open the menu that shows the present choice, and choose another."""
+        self.choose(self.page.locator(f".MuiSelect-select:text-is('{present}')").first, wanted)
+
     def sees(self, name: str) -> bool:
         return self.page.get_by_role("button", name=name, exact=True).is_visible()
 

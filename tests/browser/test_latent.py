@@ -14,11 +14,6 @@ def press(window: Window, label: str) -> None:
     window.page.locator(f":is(.MuiToggleButton-root, .vv-chips button):text-is('{label}')").first.click()
 
 
-def choose(window: Window, present: str, wanted: str) -> None:
-    """Open the menu that shows the present choice, and choose another."""
-    window.choose(window.page.locator(f".MuiSelect-select:text-is('{present}')").first, wanted)
-
-
 def stroke(window: Window, layer: str) -> int:
     """Return how many points a layer of thin lines has, in all the colours that it has shown so far."""
     return window.page.evaluate(
@@ -60,14 +55,14 @@ def test_contours_ellipses_and_trails_are_drawn_behind_one_button(window: Window
 
 def test_a_split_a_solo_class_and_the_scale_of_a_measure(window: Window):
     window.click("Range, split, contours, posteriors and trails")
-    choose(window, "all", "validation")
+    window.choose_instead("all", "validation")
     window.until(lambda: drawn(window) == 500, "the validation split is drawn")
     press(window, "solo")
     press(window, "3")
     window.until(lambda: 20 < drawn(window) < 90, "one class is drawn alone")
     press(window, "3")
     window.until(lambda: drawn(window) == 500, "all classes are drawn again")
-    choose(window, "label", "recon.")
+    window.choose_instead("label", "recon.")
     window.page.get_by_text("nats", exact=False).locator("visible=true").first.wait_for()
     words = window.page.get_by_text("reconstruction ≤").text_content()
     low, high = (float(word) for word in words.replace("≥", "≤").replace("nats", "").split("≤")[1:])

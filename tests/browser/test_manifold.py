@@ -9,11 +9,6 @@ from tests.browser.driver import Window
 pytestmark = pytest.mark.browser
 
 
-def choose(window: Window, present: str, wanted: str) -> None:
-    """Open the menu that shows the present choice, and choose another."""
-    window.choose(window.page.locator(f".MuiSelect-select:text-is('{present}')").first, wanted)
-
-
 def test_the_tile_under_the_mouse_is_told_in_place_of_the_caption(window: Window):
     page = window.page
     page.get_by_text("20 × 20 codes").wait_for()
@@ -27,7 +22,7 @@ def test_the_tile_under_the_mouse_is_told_in_place_of_the_caption(window: Window
 
 
 def test_a_linear_range_has_a_limit(window: Window):
-    choose(window, "inverse CDF", "linear ±3")
+    window.choose_instead("inverse CDF", "linear ±3")
     window.until(lambda: window.page.evaluate("probe.figure('manifold').y_range.end") == 3, "it ends at 3")
     window.page.get_by_text("from −3 to 3").wait_for()
     window.hover("manifold", 2.9, -2.9)
@@ -37,6 +32,6 @@ def test_a_linear_range_has_a_limit(window: Window):
 
 
 def test_a_hundred_tiles_a_side_are_one_image(window: Window):
-    choose(window, "n = 20", "n = 100")
+    window.choose_instead("n = 20", "n = 100")
     window.until(lambda: len(window.pixels("manifold", "tiles")) == (100 * 28) ** 2, "10,000 tiles are one image")
     window.page.get_by_text("100 × 100 codes").wait_for()

@@ -209,11 +209,11 @@ class LossView(View):
         )
         values = values[(steps >= 0.04 * last) & np.isfinite(values)]  # a term that is not told is NaN
         low, high = (values.min(), values.max()) if len(values) else (0.0, 0.0)
-        middle, height = (low + high) / 2, max(high - low, LEAST_HEIGHT * abs(high), 1e-3)
+        middle, half = (low + high) / 2, 0.56 * max(high - low, LEAST_HEIGHT * abs(high), 1e-3)
         start, end = (0.0, max(np.log10(max(last, 1)), 0.1)) if self.log_steps else (0.0, max(float(last), 1.0))
         for axis, bounds in (
             (self._bokeh.x_range, (start, end)),
-            (self._bokeh.y_range, (middle - 0.56 * height, middle + 0.56 * height)),
+            (self._bokeh.y_range, (middle - half, middle + half)),
         ):
             axis.update(start=bounds[0], end=bounds[1], reset_start=bounds[0], reset_end=bounds[1])
 

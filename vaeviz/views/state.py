@@ -176,7 +176,7 @@ class ExplorerState(param.Parameterized):
             self._callback = None
 
     async def _look_again(self) -> None:
-        if pn.state.loaded and not self.is_behind:
+        if not self.is_behind:
             self.look()
 
     @property
