@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vaeviz import Dataset, DenseVAE, TrainConfig, TrainingRun
-from vaeviz.views import ExplorerState, state
+from vaeviz.views import ExplorerState, frame
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the memory of a process")
 
@@ -42,14 +42,14 @@ def test_a_hundred_tiles_a_side_of_large_pictures_are_decoded_in_parts(monkeypat
     images = np.zeros((20, 64, 64), np.uint8)
     model = DenseVAE((1, 64, 64), (4,))
     run = TrainingRun(model, Dataset.from_arrays(images, name="dark"), TrainConfig(steps=1, batch_size=2))
-    largest, decode = [], state.decode
+    largest, decode = [], frame.decode
 
     def watched(vae, codes):
         largest.append(4 * len(codes) * 64 * 64)
         return decode(vae, codes)
 
-    monkeypatch.setattr(state, "decode", watched)
+    monkeypatch.setattr(frame, "decode", watched)
     shown = ExplorerState(run, manifold_side=100).frame.manifold
-    assert max(largest) <= state.LARGEST_DECODED
+    assert max(largest) <= frame.LARGEST_DECODED
     assert sum(largest) == 4 * 100 * 100 * 64 * 64
     assert shown.shape == (100 * 22, 100 * 22, 1)  # every third pixel

@@ -1,36 +1,26 @@
 """What all views of one explorer share, and the clock that keeps it up to date."""
 
 import asyncio
-import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import panel as pn
 import param
 from bokeh.document import Document
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from numpy.typing import ArrayLike
 from panel.io.state import set_curdoc
 
 from vaeviz.cores import one_thread
-from vaeviz.latent import (
-    Plane,
-    axes_plane,
-    decode,
-    linear_ticks,
-    plane_codes,
-    principal_plane,
-    prior_ticks,
-)
+from vaeviz.latent import Plane
 from vaeviz.training import Run, Snapshot
 from vaeviz.training.memory import is_out_of_memory
-from vaeviz.views.cloud import SAMPLE, Cloud, thinned
+from vaeviz.views.cloud import Cloud
 from vaeviz.views.connection import is_behind
-from vaeviz.views.pictures import mosaic
-from vaeviz.views.planes import Coordinates
+from vaeviz.views.frame import Frame, Wish, base_of, make_frame
 from vaeviz.views.together import together
 
 PERIOD_MS = 250
@@ -49,41 +39,6 @@ hand has rested for so many seconds, or after so many all the same."""
 
 AHEAD_SECONDS = 1.5
 """While the run trains, at most one kept snapshot in so many seconds is embedded ahead of its turn in the timeline."""
-
-LARGEST_PICTURE = 3000
-"""Pixels along each side of the manifold's picture, at most: beyond it tiles are drawn with every second pixel, or
-fewer."""
-
-LARGEST_DECODED = 2**26
-"""Bytes that tiles may take before they are drawn with fewer pixels: more of them are decoded in parts."""
-
-
-class Frame(NamedTuple):
-    """A snapshot, and what was worked out for it beside the page's own thread: what is on the screen.
-
-    Attributes
-    ----------
-    snapshot : Snapshot
-    plane : Plane
-        The directions of the latent space that are across and up in both planes.
-    cloud : Cloud
-        Where the embedded examples lie in it.
-    manifold : ndarray (R, S, C)
-        The tiles as one picture of bytes.
-    coordinates, limit, side
-        Of the manifold: percentiles or linear z, then in [-limit, limit]; tiles along a side.
-    prepared : mapping
-        What views have asked for by `ExplorerState.prepare`, by name.
-    """
-
-    snapshot: Snapshot
-    plane: Plane
-    cloud: Cloud
-    manifold: UInt8[np.ndarray, "R S C"]
-    coordinates: Coordinates
-    limit: float
-    side: int
-    prepared: Mapping[str, Any]
 
 
 class ExplorerState(param.Parameterized):
@@ -395,37 +350,13 @@ class ExplorerState(param.Parameterized):
             return self._make_frame(at)
 
     def _make_frame(self, at: int | None = None) -> Frame:
-        """Embed the examples and decode the manifold of a kept step, or of the newest.
-
-        Nothing of the document is touched, so any thread may.
-        """
-        run, side = self.run, self.manifold_side
-        snapshot = run.snapshot(at)
-        inverse_cdf = self.manifold_range == "u"
-        ticks = prior_ticks(side) if inverse_cdf else linear_ticks(side, self.manifold_limit)
-        plane = self._plane_of(snapshot)
-        flat = len(plane.basis) == 1
-        codes = plane_codes(plane, ticks, None if flat else ticks, self.base(snapshot))
-        stride = max(1, -(-side * max(snapshot.images.shape[2:]) // LARGEST_PICTURE))
-        size = 4 * len(codes) * math.prod(snapshot.images.shape[1:])
-        parts = np.array_split(codes.astype(np.float32), -(-size // LARGEST_DECODED))
-        tiles = np.concatenate([decode(snapshot.vae, part)[..., ::stride, ::stride] for part in parts])
-        picture = mosaic(tiles, 1 if flat else side, side)
-        prepared = {name: work(run, snapshot) for name, work in self._preparations.items()}
-        cloud = Cloud(plane, snapshot.mu)
-        return Frame(snapshot, plane, cloud, picture, self.manifold_range, self.manifold_limit, side, prepared)
-
-    def _plane_of(self, snapshot: Snapshot) -> Plane:
-        latent_dim = snapshot.vae.latent_dim
-        if self.plane_kind == "PCA":
-            previous = None if self.frame is None else self._previous_plane(latent_dim)
-            return principal_plane(thinned(snapshot.mu, SAMPLE), previous)
-        axes = self.axes if latent_dim > 1 else (0,)
-        return axes_plane(axes, latent_dim)
-
-    def _previous_plane(self, latent_dim: int) -> Plane | None:
-        previous = self.frame.plane
-        return previous if previous.axes is None and previous.latent_dim == latent_dim else None
+        """Return the frame of a kept step, or of the newest. Nothing of the document is touched: any thread may."""
+        previous = None if self.frame is None else self.frame.plane
+        wish = Wish(
+            plane_kind=self.plane_kind, axes=self.axes, previous=previous, selection=tuple(self.selection),
+            coordinates=self.manifold_range, limit=self.manifold_limit, side=self.manifold_side,
+        )  # fmt: skip
+        return make_frame(self.run, at, wish, self._preparations)
 
     # Geometry
 
@@ -441,10 +372,7 @@ class ExplorerState(param.Parameterized):
 
     def base(self, snapshot: Snapshot | None = None) -> Float[np.ndarray, " L"]:
         """Return the code that holds the other dimensions: the first selected example's, or 0."""
-        snapshot = snapshot or self.frame.snapshot
-        if self.selection and self.selection[0] < len(snapshot.ids):
-            return snapshot.mu[self.selection[0]].astype(float)
-        return np.zeros(snapshot.vae.latent_dim)
+        return base_of(snapshot or self.frame.snapshot, self.selection)
 
     def code_at(self, x: float, y: float) -> Float[np.ndarray, " L"]:
         """Return the code at a point (in z) of the planes."""
