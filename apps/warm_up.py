@@ -3,14 +3,19 @@
 The server listens as soon as without it: a thread imports the views and reads the pretrained run meanwhile.
 """
 
+import gc
 from threading import Thread
 
 
 def warm_up() -> None:
     """Import the views, and open what a page opens on."""
-    from vaeviz.views.page import first_run
-
-    first_run()
+    gc.disable()  # nothing that is imported is garbage
+    try:
+        from vaeviz.views import page
+    finally:
+        gc.enable()
+    page.freeze_what_is_imported()
+    page.first_run()
 
 
 Thread(target=warm_up, name="warm-up", daemon=True).start()

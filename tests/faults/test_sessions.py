@@ -56,6 +56,7 @@ def quiet(server: Server, documents: float) -> dict[str, float]:
 
 @pytest.mark.timeout(900)
 def test_many_sessions_at_once_and_after_one_another_leave_nothing_behind(server: Server):
+    wait_until(lambda: server.ask("frozen"), "what is imported is frozen; what pages make must not be")
     empty = server.ask("census")
     address = f"{server.address}?run={server.ask('train')}"
     seen = asyncio.run(all_at_once(address, CROWD, server))  # with them comes what the first ones load for all

@@ -1,6 +1,7 @@
 """The page of the app: the drawer beside the explorer, and the run's address."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
@@ -107,7 +108,22 @@ class _Idle(param.Parameterized):
     busy = param.Boolean(False)
 
 
+_begun: list[bool] = []
+"""Not empty once a page has been begun in this process."""
+
+
+def freeze_what_is_imported() -> None:
+    """Have Python's collector look no more through what lives now: only what pages make can become garbage.
+
+    Else it stops every page and every training for half a second when it has looked for some. Once a page has been
+    begun nothing is done: that page would stay for good.
+    """
+    if not _begun:
+        gc.freeze()
+
+
 def _page(**params) -> pmui.Page:
+    _begun[:] = [True]
     page = pmui.Page(title="vaeviz", theme_config=THEME, template=TEMPLATE, **params)
     come_back()
     widgets = pmui.Page._render_esm(server=True)
