@@ -6,6 +6,8 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
+from vaeviz.turns import short_turns
+
 if TYPE_CHECKING:
     from vaeviz.training import Run
 
@@ -78,7 +80,8 @@ def _work(run: "Run", port: int, address: str, answers: "queue.Queue[Any]") -> N
         loop.close()
         return
     answers.put(server)
-    server.io_loop.start()
+    with short_turns():
+        server.io_loop.start()
     loop.close()
 
 

@@ -35,6 +35,7 @@ from vaeviz.training.saved import SavedRun
 from vaeviz.training.saver import Saver
 from vaeviz.training.snapshots import SnapshotTaker
 from vaeviz.training.state import TrainState
+from vaeviz.turns import short_turns
 
 SECONDS_TO_END = 4.0
 """What the trainings have, when the process ends, to come to the end of their steps and be saved."""
@@ -332,7 +333,8 @@ class TrainingRun:
         give_way(self._niceness)
         settle_threads()
         try:
-            ended = self._train()
+            with short_turns():
+                ended = self._train()
         except BaseException as error:  # whatever ended it is shown; nobody may wait forever for a thread that is gone
             with self._changed:
                 if isinstance(error, TrainingDivergedError):  # weights that are not numbers are of no use to anybody
