@@ -1,8 +1,10 @@
 import asyncio
+from weakref import WeakSet
 
 import numpy as np
 import pytest
 from bokeh.application import Application
+from bokeh.document import Document
 from bokeh.server.contexts import ApplicationContext
 from panel.io.state import set_curdoc
 from scipy.special import ndtri
@@ -12,6 +14,7 @@ from tests.views.conftest import look, make_run
 from vaeviz.latent import decode
 from vaeviz.views import ExplorerState
 from vaeviz.views.pictures import to_bytes
+from vaeviz.views.state import LONGEST_REFRESH, WATCHING_SHARE
 
 
 def test_a_state_begins_at_the_origin_of_the_newest_snapshot(state: ExplorerState):
@@ -146,3 +149,21 @@ def test_for_a_visitor_who_has_not_come_back_yet_nothing_is_done(state: Explorer
         session.destroy()
 
     asyncio.run(visit())
+
+
+def test_all_who_watch_a_training_share_what_watching_may_cost(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("vaeviz.views.state._watching", WeakSet())
+    run = make_run()
+    present, *others = states = [ExplorerState(run) for _ in range(4)]
+    for state in states:
+        with set_curdoc(Document()):
+            state.watch_run()
+        state.status = "running"
+    present._cost = 0.06
+    assert present._pause == pytest.approx(4 * 0.06 / WATCHING_SHARE)
+    others[0].unwatch_run()
+    others[1].status = "finished"
+    others[2]._is_served = True  # and its session has ended
+    assert present._pause == pytest.approx(0.06 / WATCHING_SHARE)
+    present._cost = 60
+    assert present._pause == LONGEST_REFRESH

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import panel as pn
@@ -27,7 +28,7 @@ PERIOD_MS = 250
 """Milliseconds between two looks at the run: each has curves drawn longer and words written anew."""
 
 WATCHING_SHARE = 0.12
-"""Share of the wall time that showing new snapshots may take on this document's server."""
+"""Share of the wall time that showing new snapshots may take in this process, in all pages that watch a training."""
 
 SHORTEST_REFRESH, LONGEST_REFRESH = 0.3, 3.0
 """Seconds between two snapshots on the screen, at least and at most."""
@@ -39,6 +40,10 @@ hand has rested for so many seconds, or after so many all the same."""
 
 AHEAD_SECONDS = 1.5
 """While the run trains, at most one kept snapshot in so many seconds is embedded ahead of its turn in the timeline."""
+
+
+_watching: WeakSet["ExplorerState"] = WeakSet()
+"""Those whose clock goes, or went until their session has ended."""
 
 
 class ExplorerState(param.Parameterized):
@@ -118,6 +123,7 @@ class ExplorerState(param.Parameterized):
             self._is_served = self._document is not None and self._document.session_context is not None
             clock = pn.state.add_periodic_callback(self._look_again, period=PERIOD_MS, start=False)
             self._callback = clock
+            _watching.add(self)
             # One that is started before tries again without a pause until the page is loaded: of a visitor who never
             # comes back for it, such as a look whether the server answers, that would be all that the server does.
             pn.state.onload(lambda: clock.start() if self._callback is clock else None)
@@ -129,6 +135,7 @@ class ExplorerState(param.Parameterized):
         if self._callback is not None and not self._watchers:
             self._callback.stop()
             self._callback = None
+            _watching.discard(self)
 
     async def _look_again(self) -> None:
         if not self.is_behind:
@@ -138,6 +145,14 @@ class ExplorerState(param.Parameterized):
     def is_behind(self) -> bool:
         """Whether the browser has not taken yet what it was sent: then nothing new is shown, and no film goes on."""
         return is_behind(self._document)
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._is_served and self._document.session_context is None
+
+    @property
+    def _watches_training(self) -> bool:
+        return self.status == "running" and not self._has_ended
 
     def look(self) -> None:
         """Look at the run: its status and metrics at once; its newest snapshot when it is due."""
@@ -159,8 +174,7 @@ class ExplorerState(param.Parameterized):
         now = time.perf_counter()
         if self.live:
             moved = self.run.snapshot() not in (self.frame.snapshot, self._unshowable)
-            pause = min(max(SHORTEST_REFRESH, self._cost / WATCHING_SHARE), LONGEST_REFRESH)
-            resting = now - self._shown_at < (HAND_WAITS if now - self._touched_at < HAND_RESTS else pause)
+            resting = now - self._shown_at < (HAND_WAITS if now - self._touched_at < HAND_RESTS else self._pause)
             due = moved and not (resting and self.status == "running")
         else:
             due = self.at != self.frame.snapshot.step
@@ -172,6 +186,12 @@ class ExplorerState(param.Parameterized):
             self._task = asyncio.get_running_loop().create_task(self._refresh())
         elif self.status != "running" or now - max(self._ahead_at, self._touched_at) > AHEAD_SECONDS:
             self._embed_ahead()
+
+    @property
+    def _pause(self) -> float:
+        """Seconds from one snapshot on the screen to the next: all who watch share what watching may cost."""
+        watchers = max(1, sum(state._watches_training for state in list(_watching)))
+        return min(max(SHORTEST_REFRESH, watchers * self._cost / WATCHING_SHARE), LONGEST_REFRESH)
 
     def _refresh_at_once(self) -> None:
         """Begin with a frame that is due now, where there is a loop to do it in; else the next look does."""
@@ -253,7 +273,7 @@ class ExplorerState(param.Parameterized):
         if self._document is None:  # in a notebook, where there is no lock
             action()
             return
-        if self._is_served and self._document.session_context is None:
+        if self._has_ended:
             return
 
         def act() -> None:
