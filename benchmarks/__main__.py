@@ -24,7 +24,7 @@ from benchmarks.record import Figure, read, tell
 
 ROOT = Path(__file__).parents[1]
 WHOLE: dict[str, list[str]] = {
-    "training": ["--rounds", "12", "--bf16"], "elbo": [], "watching": ["--seconds", "6", "--turns", "5"],
+    "training": ["--rounds", "12", "--bf16"], "elbo": [], "watching": ["--seconds", "5", "--turns", "5"],
     "watch_cost": ["--steps", "1000"], "touch": ["--moves", "100"], "timeline": ["--turns", "60"], "loss_delay": [],
     "follow_delay": [], "start": [], "scale": [],
 }  # fmt: skip
