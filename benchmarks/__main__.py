@@ -24,9 +24,9 @@ from benchmarks.record import Figure, read, tell
 
 ROOT = Path(__file__).parents[1]
 WHOLE: dict[str, list[str]] = {
-    "training": ["--rounds", "12", "--bf16"], "elbo": [], "watching": ["--seconds", "5", "--turns", "5"],
-    "watch_cost": ["--steps", "1000"], "touch": ["--moves", "100"], "timeline": ["--turns", "60"], "loss_delay": [],
-    "follow_delay": [], "start": [], "scale": [],
+    "training": ["--rounds", "12", "--bf16"], "elbo": [], "watching": ["--seconds", "5", "--turns", "4"],
+    "watch_cost": ["--steps", "500"], "touch": ["--moves", "100"], "timeline": ["--turns", "60"], "loss_delay": [],
+    "follow_delay": ["--seconds", "20"], "start": [], "scale": [],
 }  # fmt: skip
 """The benchmarks whose figures stand in the table, and how long each is."""
 

@@ -9,7 +9,6 @@ point has been painted.
 
 import argparse
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -52,19 +51,21 @@ def main() -> None:
         explores = subprocess.Popen(command("explore", str(out), "--port", "0"), stdout=subprocess.PIPE, text=True)
         explores.stdout.readline()
         address = re.search(r"http://\S+", explores.stdout.readline())[0]
-        with chromium() as browser:
-            window = Window(browser.new_page(viewport={"width": 1440, "height": 900})).open(address)
-            window.page.evaluate(CLOCK_JS)
-            watch = threading.Thread(target=note_rows, args=(metrics, written, ended), daemon=True)
-            watch.start()
-            window.page.wait_for_timeout(options.seconds * 1000)
-            ended.set()
-            watch.join()
-            window.page.wait_for_timeout(2000)
-            seen = {int(step): at for step, at in window.page.evaluate("seen").items()}
-        for process in (explores, trains):
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=30)
+        try:
+            with chromium() as browser:
+                window = Window(browser.new_page(viewport={"width": 1440, "height": 900})).open(address)
+                window.page.evaluate(CLOCK_JS)
+                watch = threading.Thread(target=note_rows, args=(metrics, written, ended), daemon=True)
+                watch.start()
+                window.page.wait_for_timeout(options.seconds * 1000)
+                ended.set()
+                watch.join()
+                window.page.wait_for_timeout(2000)
+                seen = {int(step): at for step, at in window.page.evaluate("seen").items()}
+        finally:
+            for process in (explores, trains):
+                process.terminate()
+                process.wait(timeout=30)
     first = min(written, default=0)  # noted together with all that was there before
     late = [seen[step] - at for step, at in written.items() if step in seen and step > first + 500]
     missing = sum(step > first + 500 and step not in seen for step in written)

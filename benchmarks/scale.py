@@ -143,13 +143,14 @@ def points(browser: Browser, count: int, acts: int, log: Path) -> list[Figure]:
         memory = psutil.Process(process).memory_info().rss - count * IMAGE_BYTES
         window.page.close()
     what = f"{count:,} points"
+    zoom, hover, wait, room = (200, 60, 1, 1024) if count <= 10**6 else (None,) * 4  # beyond it must be possible
     return [
         Figure(f"{what}: second page → points painted", second, "s", spread=f"first page {first:.1f}"),
-        delays(f"{what}: zoom → painted anew", zoomed, 200),
-        delays(f"{what}: pan → painted anew", panned, 200),
-        delays(f"{what}: mouse move → decoded image", hovered, 60),
-        Figure(f"{what}: lasso → examples told", selected, "s", 1, spread=told),
-        Figure(f"{what}: server's memory, less images", memory / 2**20, "MB", 1024 if count <= 10**6 else None),
+        delays(f"{what}: zoom → painted anew", zoomed, zoom),
+        delays(f"{what}: pan → painted anew", panned, zoom),
+        delays(f"{what}: mouse move → decoded image", hovered, hover),
+        Figure(f"{what}: lasso → examples told", selected, "s", wait, spread=told),
+        Figure(f"{what}: server's memory, less images", memory / 2**20, "MB", room),
     ]
 
 

@@ -306,6 +306,21 @@ def race(network: Network, batch: int, data: vz.Dataset, options: argparse.Names
     return rows
 
 
+def profile(network: Network, batch: int, data: vz.Dataset, options: argparse.Namespace) -> None:
+    """Print where the time of our steps goes."""
+    contestant = vaeviz(network, batch, data.images[data.train])
+    steps = options.steps * options.rounds
+    contestant.turn(steps)  # warm up
+    with torch.profiler.profile() as profiler:
+        begun = time.perf_counter()
+        contestant.turn(steps)
+        taken = time.perf_counter() - begun
+    print(f"\n{network}, batch {batch}: {1000 * taken / steps:.2f} ms a step, of which, in ms")
+    kernels = sorted(profiler.key_averages(), key=lambda kernel: kernel.self_cpu_time_total, reverse=True)
+    for kernel in kernels[:16]:
+        print(f"{kernel.self_cpu_time_total / 1000 / steps:7.2f}  {kernel.count / steps:6.1f} × {kernel.key}")
+
+
 def report(rows: list[dict], steps: int) -> list[Figure]:
     """Print the rows of one race; return its ratios."""
     race_ = f"{rows[0]['network']}, batch {rows[0]['batch']}"
@@ -339,6 +354,9 @@ def main() -> None:
     every: list[Figure] = []
     for words in options.networks.split(","):
         for batch in map(int, options.batches.split(",")):
+            if options.profile:
+                profile(Network.of(words), batch, data, options)
+                continue
             rows = race(Network.of(words), batch, data, options)
             every += report(rows, options.steps * (options.rounds + 1))
     if options.json:
@@ -353,6 +371,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=15, help="optimizer steps in one turn")
     parser.add_argument("--rounds", type=int, default=20, help="turns of each contestant")
     parser.add_argument("--bf16", action="store_true", help="vaeviz in bf16, too")
+    parser.add_argument("--profile", action="store_true", help="tell where the time of vaeviz's steps goes, instead")
     parser.add_argument("--quick", action="store_true", help="a few steps of something small: does it work?")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     return parser.parse_args()
