@@ -28,6 +28,13 @@ def train_and_stop(window: Window) -> int:
     return window.step()
 
 
+def assert_told_once(window: Window) -> None:
+    """See that no row of the loss has come to the browser twice."""
+    for split in ("train", "validation"):
+        steps = window.column("loss", split, "step")
+        assert steps == sorted(set(steps)), split
+
+
 def test_a_stopped_run_goes_on_also_after_the_server_was_started_again(
     new_window: Callable[[], Window], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -49,6 +56,8 @@ def test_a_stopped_run_goes_on_also_after_the_server_was_started_again(
         window.until(lambda: window.column("loss", "train", "step")[-1] > stopped - 10, "its loss is there")
         window.click("Resume")
         window.until(lambda: window.step() > stopped, "it goes on from its last step")
+        window.until(lambda: window.column("loss", "train", "step")[-1] > stopped, "its loss goes on, too")
+        assert_told_once(window)
         assert run_id(window) == run
         window.click("Stop")
         window.until_status("stopped")
@@ -69,8 +78,18 @@ def test_a_saved_run_is_opened_from_the_list_while_another_trains(window: Window
     window.until_status("stopped")
     assert window.step() == stopped
     assert run_id(window) == saved
+    window.until(lambda: window.column("loss", "train", "step")[-1:] == [stopped // 10 * 10], "its loss is there")
+    assert_told_once(window)
     window.open(training)
     window.until_status("running")
+
+
+def test_an_address_of_a_run_that_is_not_there_opens_on_another_and_says_so(
+    new_window: Callable[[], Window], explorer_address: str
+):
+    window = new_window().open(f"{explorer_address}?run=no-such-run")
+    window.page.locator(".MuiAlert-message", has_text="There is no run no-such-run here (any more)").wait_for()
+    assert run_id(window) == "mnist-2d"
 
 
 @pytest.mark.parametrize("way", ["Open", "Open and resume"])

@@ -59,6 +59,7 @@ class LossView(View):
         self._curves = {"train": Curve(), "validation": Curve()}
         self._details: dict[str, Curve] = {}
         self._detail_wanted = self._detailing = False
+        self._streams = True
         self._sources = {split: ColumnDataSource({c: [] for c in COLUMNS}, name=split) for split in self._curves}
         self._mark = Span(dimension="height", line_color=MARK, line_width=2, visible=False, name="shown step")
         self._bokeh = self._make_figure()
@@ -138,10 +139,16 @@ class LossView(View):
         self._cursor = 0
         self._curves = {split: Curve() for split in self._curves}
         self._details = {}
-        self._show_curves()
         self.follow = True
         self._update_words()
+        # Nothing is streamed until this has been sent: what is set and then streamed to in one message comes to the
+        # browser twice, for what was set is read when the message is made.
+        self._streams = False
         self._update()
+        self.state.schedule(self._stream_again)
+
+    def _stream_again(self) -> None:
+        self._streams = True
 
     def _update(self, *_) -> None:
         """Read the rows that are new, and stream them; where they are too many, thin what there is."""
@@ -153,7 +160,7 @@ class LossView(View):
                 new[split].append(self._curves[split].add(rows))
         for split, parts in new.items():
             rows, source = np.concatenate(parts), self._sources[split]
-            if len(source.data["step"]) + len(rows) > MOST_POINTS:
+            if not self._streams or len(source.data["step"]) + len(rows) > MOST_POINTS:
                 self._show_curve(split)
             elif len(rows):
                 source.stream(self._columns(rows))

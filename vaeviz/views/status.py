@@ -49,6 +49,7 @@ class StatusView(View):
         self.state.param.watch(self._update, ["tick", "status", "frame", "run"])
         self.state.param.watch(self._update_alert, "alert")
         self._update()
+        self._update_alert()
 
     @param.depends("furnished", watch=True)
     def _furnish(self) -> None:
