@@ -131,7 +131,7 @@ def test_an_upload_that_is_broken_off_leaves_nothing(
     choose(window, faces(tmp_path / "faces.npz"))
     window.page.get_by_text("faces.npz · 45% of 4.7 MB").wait_for()
     (folder,) = left(place)
-    assert (folder / "faces.npz").stat().st_size == 2 * 2**20
+    assert (folder / "files" / "faces.npz").stat().st_size == 2 * 2**20
     if way == "Cancel":
         window.click("Cancel")
         window.page.get_by_text("Drop data here").wait_for()
