@@ -412,7 +412,8 @@ def test_data_of_a_file_are_loaded_again_from_there(tmp_path, monkeypatch):
     np.save(tmp_path / "images.npy", images[::-1])
     refused(tmp_path / "run", None, r"was trained on another dataset than images\.npy: its images or labels are others")
     (tmp_path / "images.npy").unlink()
-    refused(tmp_path / "run", None, r"cannot be loaded again \(no such file.*\): pass it as dataset=$")
+    words = r"was trained on 'images\.npy', which cannot be loaded again \(no such file.*\): pass it as dataset=$"
+    refused(tmp_path / "run", None, words)
     assert load_run(tmp_path / "run", data).step == 3
 
 

@@ -203,7 +203,7 @@ def resume_folder(folder: str | os.PathLike[str], present: Run, at_hand: Sequenc
         As `resume_run` does; if its data are missing, in words for the person; and if that run trains already, and is
         not the present one.
     """
-    run = _with_its_data(resume_run, Path(folder), (present.dataset, *at_hand))
+    run = _with_its_data(resume_run, Path(folder), at_hand)
     if is_training(run.id) and _runs[run.id] is not present:
         raise ValueError(f"The run of {run.folder} trains at this moment: stop it before it is resumed from a save")
     return _embedded(run)
