@@ -17,7 +17,6 @@ from vaeviz.export import (
     to_bytes,
     traversal_figure,
 )
-from vaeviz.export.drawing import smoothed
 
 FIGURES = {
     "planes": lambda run, **options: planes_figure(run, side=3, **options),
@@ -124,13 +123,6 @@ def test_the_cursor_is_beside_the_example_whose_code_is_nearest():
     snapshot = run.snapshot()
     picture = picture_of(cursor_figure(run, snapshot.mu[7] + 1e-4))
     assert np.array_equal(picture[:, 6:12], snapshot.images.numpy()[7, 0])
-
-
-def test_the_smoothed_line_of_equal_values_is_those_and_forgets_the_first():
-    assert smoothed(np.full(9, 2.5)) == pytest.approx(2.5)
-    line = smoothed(np.array([100.0] + [0.0] * 20))
-    assert line[0] == 100
-    assert line[-1] < 1
 
 
 @pytest.mark.parametrize(

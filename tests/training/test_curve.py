@@ -81,25 +81,37 @@ def test_a_part_of_the_steps_is_kept_in_detail_and_smoothed_as_in_the_whole():
     assert part.rows(0)[:, SMOOTH[0]] == pytest.approx(whole.rows(0)[999:1100, SMOOTH[0]])
 
 
-def test_smoothing_goes_on_where_it_ended_also_when_there_are_many():
+def test_smoothing_weighs_what_came_before_and_the_first_no_more_than_another():
     values = np.random.default_rng(0).normal(size=5000)
-    expected, average = [], values[0]
-    for value in values:
-        average = SMOOTHING * average + (1 - SMOOTHING) * value
-        expected.append(average)
+    values[0] = 1000.0
+    weights = SMOOTHING ** np.arange(5000)
+    expected = [weights[: i + 1] @ values[i::-1] / weights[: i + 1].sum() for i in range(5000)]
     whole, _ = smoothed(values)
     assert whole == pytest.approx(np.array(expected))
-    first, last = smoothed(values[:4])
-    rest, _ = smoothed(values[4:], last)
+    few, _ = smoothed(values[:21])
+    assert few == pytest.approx(whole[:21])
+    assert smoothed(np.array([100.0] + [0.0] * 20))[0][-1] < 0.25  # 1.15, if the average began with the first value
+
+
+def test_the_smoothed_line_of_equal_values_is_those():
+    assert smoothed(np.full(9, 2.5))[0] == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize("cut", [4, 1500])
+def test_smoothing_goes_on_where_it_ended_also_when_there_are_many(cut):
+    values = np.random.default_rng(0).normal(size=5000)
+    whole, _ = smoothed(values)
+    first, before = smoothed(values[:cut])
+    rest, _ = smoothed(values[cut:], before)
     assert np.concatenate((first, rest)) == pytest.approx(whole)
 
 
 def test_smoothing_leaves_out_what_is_not_told():
-    smooth, last = smoothed(np.array([np.nan, 4.0, np.nan, 4.0]))
+    smooth, before = smoothed(np.array([np.nan, 4.0, np.nan, 4.0]))
     assert smooth.tolist() == pytest.approx([np.nan, 4.0, np.nan, 4.0], nan_ok=True)
-    assert last == pytest.approx(4.0)
-    smooth, last = smoothed(np.array([np.nan]), last)
-    assert last == pytest.approx(4.0)
+    smooth, after = smoothed(np.array([np.nan]), before)
+    assert np.isnan(smooth).all()
+    assert after == before
 
 
 class Elsewhere:

@@ -15,9 +15,9 @@ from vaeviz.export.paper import SMALL, Paper, plain
 from vaeviz.latent import tile
 from vaeviz.palette import TRAIN, VALIDATION
 from vaeviz.training import Metrics
+from vaeviz.training.curve import smoothed
 
 Z_TICKS = np.array([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0])
-SMOOTHING = 0.8
 TERMS = {"loss": "−ELBO", "reconstruction": "reconstruction", "kl": "KL"}
 NO_SECOND = "(no second dimension)"
 
@@ -116,7 +116,7 @@ def draw_losses(
         label = f"{split}  {values[-1]:.1f}"
         if split == "train":
             axes.plot(steps, values, color=color, alpha=0.3, linewidth=0.8)
-            axes.plot(steps, smoothed(values), color=color, linewidth=1.6, label=label)
+            axes.plot(steps, smoothed(values)[0], color=color, linewidth=1.6, label=label)
         else:
             axes.plot(steps, values, color=color, linewidth=1.6, marker="o", markersize=2.5, label=label)
     if log_steps:
@@ -180,16 +180,6 @@ def even_ticks(axes: Axes) -> None:
     """Put the same few round ticks across and up."""
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
-
-
-def smoothed(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Return the exponential moving average of values, the first of which weighs no more than any other."""
-    smooth = np.empty(len(values))
-    total = weight = 0.0
-    for i, value in enumerate(values):
-        total, weight = SMOOTHING * total + value, SMOOTHING * weight + 1
-        smooth[i] = total / weight
-    return smooth
 
 
 def _heights(rows: Sequence[Metrics], term: str) -> tuple[float, float]:

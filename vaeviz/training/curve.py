@@ -36,7 +36,7 @@ class Curve:
         self._most, self._steps = most, steps
         self._size = 1
         self._stretches = np.zeros((0, 2 * len(TERMS), PLACE + 1))
-        self._smooth: list[float | None] = [None] * len(TERMS)
+        self._smooth = [(0.0, 0)] * len(TERMS)
         self._count = 0
         self._kept = 0
         self.last: Float64[np.ndarray, " 11"] | None = None
@@ -92,32 +92,36 @@ def in_order(rows: Float64[np.ndarray, "m 11"]) -> Float64[np.ndarray, "n 11"]:
 
 
 def smoothed(
-    values: Float64[np.ndarray, " R"], last: float | None = None
-) -> tuple[Float64[np.ndarray, " R"], float | None]:
-    """Return the exponential moving average of values, NaN where they are, and where it goes on from.
+    values: Float64[np.ndarray, " R"], before: tuple[float, int] = (0.0, 0)
+) -> tuple[Float64[np.ndarray, " R"], tuple[float, int]]:
+    """Return the exponential moving average of values, NaN where they are, and what it goes on with.
+
+    The first values weigh no more than the others: their sum is divided by the sum of their weights (Adam's correction
+    of its bias: Kingma & Ba 2015, section 3).
 
     Parameters
     ----------
     values : ndarray (R,)
-    last : float, optional
-        Where it ended before these values.
+    before : (float, int)
+        The weighted sum of what came before these values, and how many values that were.
     """
     smooth = np.full(len(values), np.nan)
     told = np.isfinite(values)
     known = values[told]
     if not len(known):
-        return smooth, last
-    average = np.empty(len(known))
-    before = known[0] if last is None else last
+        return smooth, before
+    total, count = before
     if len(known) > _MANY:
-        series = pd.Series(np.concatenate(([before], known)))
-        average[:] = series.ewm(alpha=1 - SMOOTHING, adjust=False).mean()[1:]
+        series = pd.Series(np.concatenate(([total], known)))
+        totals = series.ewm(alpha=1 - SMOOTHING, adjust=False).mean().to_numpy()[1:]
     else:
+        totals = np.empty(len(known))
         for i, value in enumerate(known):
-            before = SMOOTHING * before + (1 - SMOOTHING) * value
-            average[i] = before
-    smooth[told] = average
-    return smooth, float(average[-1])
+            total = SMOOTHING * total + (1 - SMOOTHING) * value
+            totals[i] = total
+    counts = np.arange(count + 1, count + len(known) + 1)
+    smooth[told] = totals / (1 - SMOOTHING**counts)
+    return smooth, (float(totals[-1]), int(counts[-1]))
 
 
 def _grouped(rows: Float64[np.ndarray, "n ..."], size: int) -> Float64[np.ndarray, "groups size ..."]:
