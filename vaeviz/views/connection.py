@@ -4,11 +4,11 @@ Bokeh has no option for the first two, so this reaches for its private connectio
 changed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import panel as pn
 from bokeh.document import Document
-from bokeh.models import CustomJS
+from bokeh.models import CustomJS, Range1d
 from tornado.websocket import WebSocketHandler
 
 LOST_JS = """
@@ -50,6 +50,12 @@ window.addEventListener("online", soon)
 document.addEventListener("visibilitychange", () => { if (!document.hidden) { soon() } })
 """
 
+# A tab that nobody sees has idle moments, too; a page that never has one is asked for no longer than a second.
+IDLE_JS = """
+const answer = () => { cb_obj.name = `${cb_obj.tags[0]}` }
+if (window.requestIdleCallback) { requestIdleCallback(answer, {timeout: 1000}) } else { setTimeout(answer, 50) }
+"""
+
 
 def come_back() -> None:
     """Let the page of this document come back after it has lost its connection: to the run that its address names.
@@ -60,6 +66,32 @@ def come_back() -> None:
     document = pn.state.curdoc
     if document is not None:
         document.js_on_event("connection_lost", CustomJS(code=LOST_JS))
+
+
+class IdleMoments:
+    """Tells when a browser has nothing more to do with what it was sent: it has drawn it, and the mouse is answered.
+
+    It has to be made before the page is sent.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self._line = Range1d()  # a model without a view: the server writes tags, the browser the name
+        self._line.js_on_change("tags", CustomJS(code=IDLE_JS))
+        self._line.on_change("name", self._on_answer)
+        self._asked = 0
+        self._then: Callable[[], None] | None = None
+        document.add_root(self._line)
+
+    def then(self, call: Callable[[], None]) -> None:
+        """Call something once, in the browser's next idle moment; never, if the browser has gone."""
+        self._then = call
+        self._asked += 1
+        self._line.tags = [self._asked]
+
+    def _on_answer(self, attr: str, old: str | None, new: str) -> None:
+        if new == str(self._asked) and self._then is not None:
+            call, self._then = self._then, None
+            call()
 
 
 def send_at_once() -> None:

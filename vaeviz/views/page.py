@@ -17,7 +17,7 @@ from panel.io.state import set_curdoc
 from panel.util import edit_readonly
 
 from vaeviz.training import Run
-from vaeviz.views.connection import come_back, send_at_once
+from vaeviz.views.connection import IdleMoments, come_back, send_at_once
 from vaeviz.views.controls import ControlsView
 from vaeviz.views.explorer import EXPLORABLE, Explorer
 from vaeviz.views.runs import PRETRAINED_NAMES, default_run, open_pretrained, register_run, restore_run
@@ -35,12 +35,8 @@ THEME = {
 
 
 PAUSE, SHORT_PAUSE = 0.05, 0.01
-"""Seconds between two parts of a page that opens, in which its thread does what else there is to do; the short one as
+"""Seconds before each part of a page that opens, in which its thread does what else there is to do; the short one as
 long as the browser has nothing to show yet."""
-
-FIRST_LOOK = 0.6
-"""Seconds from when the planes are drawn until the other parts follow: the mouse, which may be there already, is
-answered in them."""
 
 TEMPLATE = jinja2.Environment(autoescape=True).from_string("""
 {% extends base %}
@@ -140,10 +136,11 @@ def _open(page: pmui.Page, parts: Iterator[str]) -> None:
     """Fill a page part by part; tell what made that impossible, such as a model that fails.
 
     It is sent empty, and what is explored with is made while the browser reads the scripts. These are given out by the
-    same thread, so it pauses between the parts. When they are drawn the others follow, and the mouse is answered in
-    the pauses.
+    same thread, so it pauses between the parts. The others follow when the browser has drawn these and has nothing more
+    to do: the mouse, which may be there already, is answered first.
     """
     document = pn.state.curdoc
+    idle = IdleMoments(document)
 
     async def begin() -> None:  # the browser gets no document before its end
         with set_curdoc(document):
@@ -155,14 +152,14 @@ def _open(page: pmui.Page, parts: Iterator[str]) -> None:
                 page.main = [alert_of(f"This run can't be shown: {error}")]
                 raise
             pn.state.onload(send_at_once)
-            pn.state.onload(lambda: go_on_after(FIRST_LOOK))
+            pn.state.onload(lambda: idle.then(go_on_soon))
 
-    def go_on_after(pause: float) -> None:
-        document.add_timeout_callback(go_on, int(1000 * pause))
+    def go_on_soon() -> None:
+        document.add_timeout_callback(go_on, int(1000 * PAUSE))
 
     def go_on() -> None:
         if next(parts, ""):
-            go_on_after(PAUSE)
+            go_on_soon()
 
     # Panel begins a task of the whole process with the first that is busy. Begun in this page's context, it would keep
     # the page as long as the process lives.

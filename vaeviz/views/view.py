@@ -157,17 +157,39 @@ class View(pn.viewable.Viewer):
         return widget_in_loop(pn.ipywidget(WidgetCell(self._layout, self.state, **place)))
 
 
+# What the page's theme makes of a figure in the browser, in a light page. A figure that has it from the beginning is not
+# drawn and laid out once more, and the browser has nothing to tell the server of it.
+FONT = '"Roboto", "Helvetica", "Arial", sans-serif'
+FAINT, MUTED, WORDS = "rgba(0, 0, 0, 0.22)", "rgba(0, 0, 0, 0.6)", "rgba(0, 0, 0, 0.87)"
+LOOK = {"background_fill_color": "#fff", "border_fill_color": "#fff", "outline_line_color": None}
+AXIS_LOOK = {
+    **{f"{line}_line_color": FAINT for line in ("axis", "major_tick", "minor_tick")},
+    **{f"{line}_line_alpha": 0 for line in ("axis", "major_tick", "minor_tick")},
+    "major_label_text_color": MUTED,
+    "major_label_text_font": FONT,
+    "major_label_text_font_size": "0.925em",
+    "major_label_text_font_style": "normal",
+    "axis_label_text_color": WORDS,
+    "axis_label_text_font": FONT,
+    "axis_label_text_font_size": "1em",
+    "axis_label_text_font_style": "normal",
+    "axis_label_standoff": 12,
+}
+GRID_LOOK = {"grid_line_color": "rgba(0, 0, 0, 0.1)", "grid_line_alpha": 1}
+TITLE_LOOK = {"text_color": WORDS, "text_font": FONT, "text_font_size": "1.05em", "text_font_style": "normal"}
+
+
 def dress(figure: Plot, name: str, **params) -> None:
     """Give a figure its name and the look that all figures share."""
-    figure.update(
-        name=name,
-        sizing_mode="stretch_both",
-        min_border=8,
-        outline_line_color=None,
-        toolbar_location="above",
-        **params,
-    )
+    figure.update(name=name, sizing_mode="stretch_both", min_border=8, toolbar_location="above", **LOOK, **params)
     figure.toolbar.update(logo=None, autohide=False)
+    for axis in figure.axis:
+        axis.update(**AXIS_LOOK)
+    for grid in figure.grid:
+        if grid.grid_line_color is not None:
+            grid.update(**GRID_LOOK)
+    if figure.title is not None:
+        figure.title.update(**TITLE_LOOK)
 
 
 def plot_pane(plot: hv.Element | hv.Overlay | None = None) -> pn.pane.HoloViews:
