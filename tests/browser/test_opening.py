@@ -58,6 +58,45 @@ def test_the_planes_follow_the_mouse_and_stay_in_their_places_while_the_rest_com
         assert now == pytest.approx(then, abs=1)
 
 
+def test_the_rest_waits_for_an_idle_moment_of_the_browser_and_the_mouse_does_not(
+    new_window: Callable[[], Window], explorer_address: str
+):
+    window = new_window()
+    window.page.add_init_script("window.requestIdleCallback = (call) => { window.idle_moment = call }")
+    window.open_early(explorer_address)
+    window.page.wait_for_function("window.idle_moment !== undefined")
+    window.page.evaluate(f"() => {{ {WATCH_JS} }}")
+
+    def answered() -> bool:
+        for x in (0.5, -0.5):
+            window.hover("latent", x, 0.5)
+        return window.page.evaluate("window.figures_then !== undefined")
+
+    window.until(answered, "the decoded image has changed")
+    assert window.page.evaluate("figures_then.sort()") == sorted(EXPLORED)
+    assert not window.sees("Interpolation")
+    window.page.evaluate("idle_moment()")
+    window.ready()
+    window.until(lambda: window.sees("Interpolation"), "the rest is there")
+
+
+def test_a_light_page_has_no_figure_to_paint_anew_when_it_opens(
+    new_window: Callable[[], Window], explorer_address: str
+):
+    window = new_window()
+    sent = []
+    window.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+    window.open(explorer_address)
+    looks = ("background_fill_color", "axis_label_text_color", "grid_line_color", '"attr":"text_color"')
+
+    def told() -> list[str]:
+        return [look for look in looks if any(look in words for words in sent)]
+
+    assert told() == []
+    window.page.locator(".MuiAppBar-root button").last.click()  # and if it becomes a dark one, all of them are
+    window.until(lambda: window.address() and told() == list(looks), "the figures are painted anew")
+
+
 def test_a_chip_of_the_legend_hides_its_class_and_tells_so(new_window: Callable[[], Window], explorer_address: str):
     window = new_window().open(explorer_address)
     chip = window.page.get_by_role("button", name="7", exact=True)

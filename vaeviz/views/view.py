@@ -157,8 +157,8 @@ class View(pn.viewable.Viewer):
         return widget_in_loop(pn.ipywidget(WidgetCell(self._layout, self.state, **place)))
 
 
-# What the page's theme makes of a figure in the browser, in a light page. A figure that has it from the beginning is not
-# drawn and laid out once more, and the browser has nothing to tell the server of it.
+# What the page's theme makes of a figure in the browser, on a light page. A figure that has it from the beginning is
+# not drawn and laid out once more, and the browser has nothing to tell the server of it.
 FONT = '"Roboto", "Helvetica", "Arial", sans-serif'
 FAINT, MUTED, WORDS = "rgba(0, 0, 0, 0.22)", "rgba(0, 0, 0, 0.6)", "rgba(0, 0, 0, 0.87)"
 LOOK = {"background_fill_color": "#fff", "border_fill_color": "#fff", "outline_line_color": None}
