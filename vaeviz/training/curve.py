@@ -15,6 +15,7 @@ SMOOTHING = 0.8
 MOST_STRETCHES = 1000
 
 _MANY = 1000  # values that are smoothed faster by pandas, which takes a while for each call
+_WARM_UP = 36  # values, until the smoothing is the whole
 
 
 class Curve:
@@ -96,32 +97,33 @@ def smoothed(
 ) -> tuple[Float64[np.ndarray, " R"], tuple[float, int]]:
     """Return the exponential moving average of values, NaN where they are, and what it goes on with.
 
-    The first values weigh no more than the others: their sum is divided by the sum of their weights (Adam's correction
-    of its bias: Kingma & Ba 2015, section 3).
+    At the n-th value (from 0) the average so far weighs n / (n + 9), and at most `SMOOTHING`: at the beginning, where a
+    loss falls fastest, it stays near the values instead of lagging far behind them (the warm-up of TensorFlow's
+    ``ExponentialMovingAverage``, ``num_updates``).
 
     Parameters
     ----------
     values : ndarray (R,)
     before : (float, int)
-        The weighted sum of what came before these values, and how many values that were.
+        The average before these values, and of how many values it was.
     """
     smooth = np.full(len(values), np.nan)
     told = np.isfinite(values)
     known = values[told]
     if not len(known):
         return smooth, before
-    total, count = before
-    if len(known) > _MANY:
-        series = pd.Series(np.concatenate(([total], known)))
-        totals = series.ewm(alpha=1 - SMOOTHING, adjust=False).mean().to_numpy()[1:]
-    else:
-        totals = np.empty(len(known))
-        for i, value in enumerate(known):
-            total = SMOOTHING * total + (1 - SMOOTHING) * value
-            totals[i] = total
-    counts = np.arange(count + 1, count + len(known) + 1)
-    smooth[told] = totals / (1 - SMOOTHING**counts)
-    return smooth, (float(totals[-1]), int(counts[-1]))
+    average, count = before
+    averages = np.empty(len(known))
+    slow = len(known) if len(known) <= _MANY else max(0, _WARM_UP - count)
+    for i, value in enumerate(known[:slow]):
+        keep = min(SMOOTHING, (count + i) / (count + i + 9))
+        average = keep * average + (1 - keep) * value
+        averages[i] = average
+    if slow < len(known):
+        series = pd.Series(np.concatenate(([average], known[slow:])))
+        averages[slow:] = series.ewm(alpha=1 - SMOOTHING, adjust=False).mean()[1:]
+    smooth[told] = averages
+    return smooth, (float(averages[-1]), count + len(known))
 
 
 def _grouped(rows: Float64[np.ndarray, "n ..."], size: int) -> Float64[np.ndarray, "groups size ..."]:
