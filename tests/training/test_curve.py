@@ -94,7 +94,7 @@ def test_smoothing_is_an_exponential_average_that_begins_quick():
 
 def test_a_smoothed_loss_that_falls_from_far_above_stays_near_it():
     loss = 150 + 400 * np.exp(-np.arange(60) / 4)  # a row in ten steps: what a first epoch looks like
-    assert (smoothed(loss)[0] - loss).max() < 20  # 139, if it began with the first value and smoothed as ever from there
+    assert (smoothed(loss)[0] - loss).max() < 20  # 139, if it smoothed as ever from the first value on
 
 
 def test_the_smoothed_line_of_equal_values_is_those():
