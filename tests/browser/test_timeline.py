@@ -42,6 +42,23 @@ def test_keys_turn_all_views_while_the_training_goes_on_and_live_returns(trained
     trained.until(lambda: shown(trained) > step, "the newest snapshot is shown again")
 
 
+def test_a_drag_of_the_knob_turns_to_the_steps_under_it(trained: Window):
+    trained.click("Pause")
+    trained.until_status("paused")
+    box = trained.page.get_by_role("slider", name="Kept steps").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    trained.page.mouse.move(box["x"] + box["width"] - 7, middle)
+    trained.page.mouse.down()
+    seen = []
+    for part in (0.7, 0.4, 0.1):
+        trained.page.mouse.move(box["x"] + part * box["width"], middle, steps=4)
+        before = seen[-1] if seen else trained.step()
+        trained.until(lambda before=before: shown(trained) < before, "an earlier step is shown")
+        seen.append(shown(trained))
+    trained.page.mouse.up()
+    trained.until(lambda: "Mui-selected" not in trained.page.get_by_text("● Live").get_attribute("class"), "not live")
+
+
 def test_a_slide_and_a_click_on_the_loss_turn_to_a_kept_step(trained: Window):
     trained.click("Pause")
     trained.until_status("paused")

@@ -3,7 +3,6 @@
 import asyncio
 
 import numpy as np
-import param
 import pytest
 
 from tests.views.conftest import look, make_run
@@ -36,7 +35,7 @@ def test_a_slide_shows_that_step_in_every_view(trained: TrainingRun):
     newest = explorer.latent._dots._data["horizontal"] if explorer.latent._dots._data else None
     tiles = explorer.state.frame.manifold.copy()
     state = explorer.state
-    explorer.timeline._slider.value = 3
+    explorer.timeline._slider._handle_msg(3)
     look(state)
     assert (state.at, state.live, state.frame.snapshot.step) == (3, False, 3)
     assert not np.array_equal(state.frame.manifold, tiles)
@@ -75,26 +74,18 @@ def test_playing_shows_each_step_in_turn_and_ends_at_the_last(timeline: Timeline
     assert list(dict.fromkeys(asyncio.run(play()))) == trained.steps
 
 
-def test_what_the_browser_tells_back_late_does_not_end_live():
-    run = make_run(epochs=10)
-    state = ExplorerState(run)
-    timeline = TimelineView(state)
-    run.start()
-    run.wait()
-    for step in (4, 8):  # as if looked at while it trained
-        state.kept = [kept for kept in run.steps if kept <= step]
-    timeline._slider.value = 4  # step 4, where it was put before
-    assert state.live
-    assert timeline._slider.value == len(state.kept) - 1
-
-
-def test_its_own_slide_does_not_end_live_even_when_it_is_told_of_late(timeline: TimelineView):
-    """Watchers run later where somebody batches changes: by then nobody knows any more who moved the slider."""
-    with param.parameterized.batch_call_watchers(timeline._slider), param.parameterized.batch_call_watchers(timeline):
-        timeline.state.kept = [0, 1, 2, 3]
+def test_what_a_browser_tells_back_of_the_knob_does_not_end_live_however_late(timeline: TimelineView):
+    timeline._slider.value = 3
     assert timeline.state.live
-    assert timeline.live
-    assert timeline._slider.value == 3
+    timeline.state.go_to(4)
+    timeline.state.go_live()
+    assert timeline._slider.value == timeline._slider.end
+
+
+def test_a_place_that_the_run_does_not_have_is_no_wish(timeline: TimelineView):
+    for place in (-1, 11, 10**6):
+        timeline._slider._handle_msg(place)
+        assert timeline.state.live
 
 
 @pytest.mark.parametrize(("keys", "step"), [(["Home"], 0), (["Home", "ArrowRight", "ArrowRight"], 2),

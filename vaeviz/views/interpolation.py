@@ -4,7 +4,6 @@ import html
 
 import numpy as np
 import panel as pn
-import panel_material_ui as pmui
 import param
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, CustomJS, Plot
@@ -17,6 +16,7 @@ from vaeviz.views.layers import PictureLayer
 from vaeviz.views.palette import MARK
 from vaeviz.views.pictures import mosaic
 from vaeviz.views.plots import picture_plot
+from vaeviz.views.rail import Rail
 from vaeviz.views.route import RouteControls
 from vaeviz.views.view import View, choice, dress, one_line, plot_pane, switch, text, toggle
 
@@ -27,6 +27,7 @@ FPS = 20
 
 SPEEDS = {"½ ×": 0.5, "1 ×": 1, "2 ×": 2, "4 ×": 4}
 ROUTES = {"A to B": "A to B", "morph": "morph", "walk": "walk", "draw": "drawn"}
+SLIDER_STEPS = 100
 SLIDER_CSS = ":host { display: flex; align-items: center; height: 26px; padding: 0 8px; box-sizing: border-box; }"
 T_CSS = ":host { font-size: 12px; max-width: 56px; }"
 NOWHERE = (-1e-9, -1e-9, 1e-9, 1e-9)
@@ -93,11 +94,7 @@ class InterpolationView(View):
         self._journey = plan_journey(self.state)
         self._update_run()
         self.controls, self.film = RouteControls(self.state), FilmView(self.state)
-        self._slider = pmui.FloatSlider.from_param(
-            self.state.param.path_at, label="", start=0, end=1, step=0.01, size="small", sizing_mode="stretch_width",
-            margin=(0, 8), show_value=False, tooltips=False, align="center", description="",
-            stylesheets=[":host { flex: 1 1 auto; min-width: 60px; }"],
-        )  # fmt: skip
+        self._slider = Rail(self._on_slide, end=SLIDER_STEPS, label="t, along the route")
         self._t = text(css=one_line(20) + T_CSS, align="center")
         self._layout = self._card(
             pn.Row(
@@ -127,6 +124,10 @@ class InterpolationView(View):
         self.state.param.watch(self._update_now, "path_at")
 
     # What a person does
+
+    def _on_slide(self, place: int) -> None:
+        if 0 <= place <= SLIDER_STEPS:
+            self.state.path_at = place / SLIDER_STEPS
 
     def _on_tap(self, event: Tap) -> None:
         """Go to the tile that is tapped."""
@@ -252,6 +253,7 @@ class InterpolationView(View):
         for source in self._here.values():
             if source.data != tile:
                 source.data = tile
+        self._slider.value = round(self.state.path_at * SLIDER_STEPS)
         self._t.object = f"<div>t = {self.state.path_at:.2f}</div>"
 
     @param.depends("shown", watch=True)

@@ -1,21 +1,17 @@
 """The timeline: every kept step of the training, to be turned like a film."""
 
 import html
-import time
-from collections import deque
 
 import panel as pn
 import panel_material_ui as pmui
 import param
 
 from vaeviz.training.events import when
+from vaeviz.views.rail import Rail
 from vaeviz.views.view import COMPACT, View, one_line, text
 
 SPEEDS = {"½ ×": 1.0, "1 ×": 0.5, "2 ×": 0.25}
 """Seconds that a step stands while the timeline plays."""
-
-ECHO_SECONDS = 1.0
-"""A browser tells back, late, where the slider was put; within so many seconds that is no wish of the person's."""
 
 BAR_CSS = """
 :host { display: flex; flex-direction: row; align-items: center; gap: 8px; padding: 0 10px; height: 40px;
@@ -77,13 +73,8 @@ class TimelineView(View):
 
     def __init__(self, state, **params) -> None:
         super().__init__(state, **params)
-        self._put = 0  # where the slider was put, after the state: what it tells of that is no wish of the person's
         self._clock = None
-        self._sent: deque[tuple[float, int]] = deque(maxlen=32)  # when the slider was put where, live
-        self._slider = pmui.IntSlider(
-            start=0, end=1, value=0, size="small", label="", show_value=False, margin=(0, 8), tooltips=False,
-            sizing_mode="stretch_width", stylesheets=[":host { flex: 1 1 auto; min-width: 60px; }"],
-        )  # fmt: skip
+        self._slider = Rail(self._on_slide, label="Kept steps")
         self._play = pmui.Toggle.from_param(
             self.param.playing, label="", icon="play_arrow", size="small", margin=0, sx=COMPACT,
             description="Play the training from the step shown; once more to pause",
@@ -98,7 +89,6 @@ class TimelineView(View):
             self.param.live, label="● Live", size="small", margin=0, sx=LIVE,
             description="Show the newest snapshot, and each that follows",
         )  # fmt: skip
-        self._slider.param.watch(self._on_slide, "value")
         parts = self._play, self._speed, self._slider, self._words, self._live
         for part in parts:
             part.align = "center"
@@ -112,14 +102,9 @@ class TimelineView(View):
 
     # What a person does
 
-    def _on_slide(self, event) -> None:
-        if event.new == self._put or event.new >= len(self.state.kept):
-            return
-        now = time.monotonic()
-        if self.state.live and any(value == event.new and now - at < ECHO_SECONDS for at, value in self._sent):
-            self._update()
-        else:
-            self.state.go_to(self.state.kept[event.new])
+    def _on_slide(self, place: int) -> None:
+        if 0 <= place < len(self.state.kept):
+            self.state.go_to(self.state.kept[place])
 
     def _on_key(self, event) -> None:
         kept = self.state.kept
@@ -168,10 +153,8 @@ class TimelineView(View):
     def _update(self, *_) -> None:
         state = self.state
         kept = state.kept or [0]
-        self._put = len(kept) - 1 if state.live or state.at not in kept else kept.index(state.at)
-        if state.live and self._put != self._slider.value:
-            self._sent.extend((time.monotonic(), value) for value in (self._slider.value, self._put))
-        self._slider.param.update(end=max(1, len(kept) - 1), value=self._put, disabled=len(kept) < 2)
+        here = len(kept) - 1 if state.live or state.at not in kept else kept.index(state.at)
+        self._slider.param.update(end=max(1, len(kept) - 1), value=here, disabled=len(kept) < 2)
         self.live = state.live
         if state.live:
             self.playing = False
