@@ -7,7 +7,8 @@ import param
 
 RAIL_CSS = """
 :host { display: flex; align-items: center; flex: 1 1 auto; min-width: 60px; }
-input { appearance: none; width: 100%; height: 22px; margin: 0; border-radius: 11px; cursor: pointer; outline: none;
+input { appearance: none; display: block; width: 100%; height: 22px; margin: 0; border-radius: 11px; cursor: pointer;
+  outline: none;
   --blue: var(--mui-palette-primary-main, #2f6fb3);
   --knob: calc(7px + var(--at, 0) * (100% - 14px));
   background: linear-gradient(to right, var(--blue) var(--knob),
