@@ -50,10 +50,13 @@ window.addEventListener("online", soon)
 document.addEventListener("visibilitychange", () => { if (!document.hidden) { soon() } })
 """
 
-# A tab that nobody sees has idle moments, too; a page that never has one is asked for no longer than a second.
+PATIENCE = 2.0
+"""Seconds to wait for an idle moment."""
+
+# A tab that nobody sees has idle moments, too.
 IDLE_JS = """
 const answer = () => { cb_obj.name = `${cb_obj.tags[0]}` }
-if (window.requestIdleCallback) { requestIdleCallback(answer, {timeout: 1000}) } else { setTimeout(answer, 50) }
+if (window.requestIdleCallback) { requestIdleCallback(answer) } else { setTimeout(answer, 50) }
 """
 
 
@@ -75,6 +78,7 @@ class IdleMoments:
     """
 
     def __init__(self, document: Document) -> None:
+        self._document = document
         self._line = Range1d()  # a model without a view: the server writes tags, the browser the name
         self._line.js_on_change("tags", CustomJS(code=IDLE_JS))
         self._line.on_change("name", self._on_answer)
@@ -83,13 +87,19 @@ class IdleMoments:
         document.add_root(self._line)
 
     def then(self, call: Callable[[], None]) -> None:
-        """Call something once, in the browser's next idle moment; never, if the browser has gone."""
+        """Call something once: in the browser's next idle moment, or after `PATIENCE` if it tells of none."""
         self._then = call
         self._asked += 1
-        self._line.tags = [self._asked]
+        asked = self._asked
+        self._line.tags = [asked]
+        self._document.add_timeout_callback(lambda: self._go(asked), int(1000 * PATIENCE))
 
     def _on_answer(self, attr: str, old: str | None, new: str) -> None:
-        if new == str(self._asked) and self._then is not None:
+        if new == f"{self._asked}":
+            self._go(self._asked)
+
+    def _go(self, asked: int) -> None:
+        if asked == self._asked and self._then is not None:
             call, self._then = self._then, None
             call()
 
