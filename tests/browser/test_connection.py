@@ -100,7 +100,7 @@ def test_a_server_that_was_started_again_is_found_again_with_the_run(window: Win
         assert window.address() == address
         window.until_status("stopped")
         assert window.step() > 10
-        assert window.sees("Resume")
+        window.until(lambda: window.sees("Resume"), "it can be resumed")
 
 
 def test_a_page_that_is_left_or_loaded_again_says_nothing_of_it(window: Window, tmp_path: Path):

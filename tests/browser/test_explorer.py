@@ -39,13 +39,15 @@ def test_train_makes_the_loss_curve_grow_and_the_scatter_move(window: Window):
 
 
 def test_hovering_the_latent_plane_decodes_the_point_and_marks_the_manifold(window: Window):
+    def is_marked(u: list[float]) -> bool:
+        return window.spot("manifold", "cursor") == pytest.approx(u, abs=0.01)
+
     window.hover("latent", 0.2, 0.3)
-    window.until(lambda: window.spot("manifold", "cursor"), "the manifold has a mark")
-    first_mark, first_image = window.spot("manifold", "cursor"), window.pixels("cursor", "decoded")
+    window.until(lambda: is_marked([0.5793, 0.6179]), "the manifold is marked at Φ(0.2), Φ(0.3)")
+    first_image = window.pixels("cursor", "decoded")
     window.hover("latent", -1.5, 1.0)
-    window.until(lambda: window.spot("manifold", "cursor") != first_mark, "the mark has moved")
+    window.until(lambda: is_marked([0.0668, 0.8413]), "the mark has moved to Φ(-1.5), Φ(1)")
     window.until(lambda: window.pixels("cursor", "decoded") != first_image, "another image is decoded")
-    assert window.spot("manifold", "cursor") == pytest.approx([0.0668, 0.8413], abs=0.01)  # Φ(-1.5), Φ(1)
     assert window.seen("manifold", "cursor") == pytest.approx(window.place("manifold", 0.0668, 0.8413), abs=3)
     assert window.seen("latent", "nearest") == pytest.approx(
         window.place("latent", *window.spot("latent", "nearest")), abs=1
@@ -72,6 +74,22 @@ def test_dragging_an_endpoint_changes_the_strip_and_both_planes(window: Window, 
     window.until(lambda: window.column(other, "endpoints", "x") != elsewhere, "the other plane's endpoint has moved")
     assert window.column(plane, "endpoints", "x")[1] == pytest.approx(end[0], abs=0.1)
     assert window.page.evaluate("(f) => probe.figure(f).x_range.start", plane) == ranges  # the plot itself stayed
+
+
+@pytest.mark.parametrize("taken", ["endpoint", "plot"])
+def test_who_holds_still_before_the_drag_drags(window: Window, taken: str):
+    end = window.column("latent", "endpoints", "x")[1], window.column("latent", "endpoints", "y")[1]
+    left = window.page.evaluate("probe.figure('latent').x_range.start")
+    window.hover("latent", *(end if taken == "endpoint" else (0.0, 3.0)))
+    window.page.mouse.down()
+    pressed = window.page.evaluate("performance.now()")
+    window.page.wait_for_function("(pressed) => performance.now() > pressed + 400", arg=pressed)  # to Bokeh, a press
+    window.page.mouse.move(*window.place("latent", 0.5, -2.0), steps=8)
+    window.page.mouse.up()
+    if taken == "endpoint":
+        window.until(lambda: window.column("manifold", "endpoints", "x")[1] == pytest.approx(0.69, abs=0.03), "B: Φ(0.5)")
+    else:
+        window.until(lambda: window.page.evaluate("probe.figure('latent').x_range.start") < left - 0.2, "the plot moved")
 
 
 def test_a_tap_moves_the_nearer_endpoint(window: Window):
@@ -107,7 +125,7 @@ def test_pause_stops_the_step_count_and_resume_goes_on_from_it_and_stop_ends_it(
     window.click("Stop")
     window.until_status("stopped")
     assert window.step() >= paused
-    assert window.sees("Train")
+    window.until(lambda: window.sees("Train"), "a new run can be begun")
     assert not window.sees("Pause")
 
 

@@ -5,7 +5,7 @@ import holoviews.plotting.bokeh
 import panel as pn
 import panel_material_ui as pmui
 import param
-from bokeh.models import Model, Plot
+from bokeh.models import CustomJS, Model, Plot
 
 from vaeviz.training import Run
 from vaeviz.views.notebook import Cell, WidgetCell, in_notebook, load_into_notebook, stand_in_cell, widget_in_loop
@@ -179,8 +179,18 @@ GRID_LOOK = {"grid_line_color": "rgba(0, 0, 0, 0.1)", "grid_line_alpha": 1}
 TITLE_LOOK = {"text_color": WORDS, "text_font": FONT, "text_font_size": "1.05em", "text_font_style": "normal"}
 
 
+# To Bokeh a button that is held still for 0.3 s is pressed, and what the hand does then drags nothing, neither an
+# endpoint nor a lasso. Who aims holds still, and to a busy browser everybody seems to. There is no option for it, so
+# this reaches for what is private in Bokeh, and does nothing where that has changed.
+HOLD_JS = """
+const gestures = cb_context.index.find_one(fig)?.canvas_view.ui_event_bus?.ui_gestures
+if (gestures?._start_timeout) { gestures._start_timeout = () => {} }
+"""
+
+
 def dress(figure: Plot, name: str, **params) -> None:
-    """Give a figure its name and the look that all figures share."""
+    """Give a figure its name, and the look and the touch that all figures share."""
+    figure.js_on_change("inner_width", CustomJS(args={"fig": figure}, code=HOLD_JS))
     figure.update(name=name, sizing_mode="stretch_both", min_border=8, toolbar_location="above", **LOOK, **params)
     figure.toolbar.update(logo=None, autohide=False)
     for axis in figure.axis:
