@@ -12,6 +12,18 @@ from tests.browser.driver import Window
 
 pytestmark = pytest.mark.browser
 
+# Counts how often figures are laid out anew because something has changed, and not because a part has another size.
+COUNT_JS = """
+(names) => {
+  window.laid_out = {}
+  for (const name of names) {
+    const view = Bokeh.index.find_one(probe.figure(name)), update_layout = view.update_layout.bind(view)
+    laid_out[name] = 0
+    view.update_layout = () => { laid_out[name] += 1; update_layout() }
+  }
+}
+"""
+
 
 def test_opens_on_an_untrained_model_with_all_six_figures(window: Window):
     window.click("Reconstructions")  # a page is made when it is first turned to
@@ -87,9 +99,13 @@ def test_who_holds_still_before_the_drag_drags(window: Window, taken: str):
     window.page.mouse.move(*window.place("latent", 0.5, -2.0), steps=8)
     window.page.mouse.up()
     if taken == "endpoint":
-        window.until(lambda: window.column("manifold", "endpoints", "x")[1] == pytest.approx(0.69, abs=0.03), "B: Φ(0.5)")
+        window.until(
+            lambda: window.column("manifold", "endpoints", "x")[1] == pytest.approx(0.69, abs=0.03), "B: Φ(0.5)"
+        )
     else:
-        window.until(lambda: window.page.evaluate("probe.figure('latent').x_range.start") < left - 0.2, "the plot moved")
+        window.until(
+            lambda: window.page.evaluate("probe.figure('latent').x_range.start") < left - 0.2, "the plot moved"
+        )
 
 
 def test_a_tap_moves_the_nearer_endpoint(window: Window):
@@ -255,9 +271,21 @@ def test_a_failure_in_training_is_shown_and_the_last_snapshot_stays_explorable(w
 
 def test_a_card_fills_the_screen_and_comes_back(window: Window):
     card = window.page.locator(".vv-card").first
+    width = window.page.evaluate("probe.figure('latent').inner_width")
     larger = card.get_by_role("button", name="Full screen")
     larger.click()
     window.page.wait_for_function("document.fullscreenElement !== null")
     assert card.evaluate("(element) => element === element.getRootNode().fullscreenElement")
+    window.page.wait_for_function("(width) => probe.figure('latent').inner_width > 2 * width", arg=width)
     larger.click()
     window.page.wait_for_function("document.fullscreenElement === null")
+    window.page.wait_for_function("(width) => probe.figure('latent').inner_width === width", arg=width)
+
+
+def test_what_changes_in_one_card_lays_out_no_other(window: Window):
+    window.page.evaluate(COUNT_JS, ["latent", "interpolation"])
+    window.click("Dimensions")
+    window.page.wait_for_function("Bokeh.index.find_one(probe.figure('dimensions'))?.has_finished()")
+    laid_out = window.page.evaluate("laid_out")
+    assert laid_out["interpolation"] > 0  # it is in the part that the page of the dimensions is put into
+    assert laid_out["latent"] == 0

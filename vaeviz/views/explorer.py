@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import panel as pn
 import param
 
+from vaeviz.views.browser import OWN_LAYOUT
 from vaeviz.views.cursor import CursorView
 from vaeviz.views.dimensions import DimensionsView
 from vaeviz.views.interpolation import InterpolationView
@@ -80,7 +81,10 @@ class Explorer(View):
     def __init__(self, state, *, embedded: bool = True, staged: bool = False, **params) -> None:
         super().__init__(state, furnished=not staged, **params)
         self._places = {
-            area: pn.Column(stylesheets=[_place_css(area)], margin=0, sizing_mode="stretch_both") for area in AREAS
+            area: pn.Column(
+                stylesheets=[_place_css(area)], margin=0, sizing_mode="stretch_both", css_classes=[OWN_LAYOUT]
+            )
+            for area in AREAS
         }
         self.status = StatusView(self.state, furnished=not staged)
         self._pages: dict[str, pn.Column] = {}

@@ -17,6 +17,7 @@ from panel.io.state import set_curdoc
 from panel.util import edit_readonly
 
 from vaeviz.training import Run
+from vaeviz.views.browser import OWN_LAYOUT
 from vaeviz.views.connection import IdleMoments, come_back, send_at_once
 from vaeviz.views.controls import ControlsView
 from vaeviz.views.explorer import EXPLORABLE, Explorer
@@ -34,7 +35,7 @@ THEME = {
 }
 
 
-PAUSE, SHORT_PAUSE = 0.05, 0.01
+PAUSE, SHORT_PAUSE = 0.02, 0.01
 """Seconds before each part of a page that opens, in which its thread does what else there is to do; the short one as
 long as the browser has nothing to show yet."""
 
@@ -187,7 +188,7 @@ def explorer_page(run_id: str | None = None) -> pmui.Page:
     the server, it finds it again.
     """
     _end_in_order()
-    drawer = pn.Column(sizing_mode="stretch_width", margin=0)
+    drawer = pn.Column(sizing_mode="stretch_width", margin=0, css_classes=[OWN_LAYOUT])
     page = _page(sidebar=[drawer], sidebar_width=300, sidebar_resizable=False)
     location = pn.state.location
 

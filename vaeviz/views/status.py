@@ -8,6 +8,7 @@ import panel_material_ui as pmui
 import param
 
 from vaeviz.training.events import when
+from vaeviz.views.browser import OWN_LAYOUT
 from vaeviz.views.sharing import for_visitors
 from vaeviz.views.view import View, one_line, text
 
@@ -44,7 +45,7 @@ class StatusView(View):
             self._line, sizing_mode="stretch_width", margin=0,
             stylesheets=[":host { align-items: center; padding: 0 4px; min-height: 26px; }"],
         )  # fmt: skip
-        self._layout = pn.Column(self._row, sizing_mode="stretch_width", margin=0)
+        self._layout = pn.Column(self._row, sizing_mode="stretch_width", margin=0, css_classes=[OWN_LAYOUT])
         self._furnish()
         self.state.param.watch(self._update, ["tick", "status", "frame", "run"])
         self.state.param.watch(self._update_alert, "alert")

@@ -5,9 +5,11 @@ import holoviews.plotting.bokeh
 import panel as pn
 import panel_material_ui as pmui
 import param
-from bokeh.models import CustomJS, Model, Plot
+from bokeh.models import Model, Plot
 
 from vaeviz.training import Run
+from vaeviz.views.browser import adapt
+from vaeviz.views.full_screen import FullScreenButton
 from vaeviz.views.notebook import Cell, WidgetCell, in_notebook, load_into_notebook, stand_in_cell, widget_in_loop
 from vaeviz.views.state import ExplorerState
 
@@ -31,13 +33,6 @@ div { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 b { font-weight: 600; } span { opacity: 0.65; font-size: 12px; }
 """
 
-
-# It looks for its card itself: given it as an argument, Panel's table of callbacks would keep card and button forever.
-FULL_SCREEN_JS = """
-let card = cb_context.index.find_one(source)
-while (card && !card.el.classList.contains("vv-card")) { card = card.parent }
-if (document.fullscreenElement) { document.exitFullscreen() } else { card?.el.requestFullscreen() }
-"""
 
 _SMALL = {"padding": "1px 8px", "fontSize": "12px", "textTransform": "none", "lineHeight": 1.6, "whiteSpace": "nowrap"}
 COMPACT = {
@@ -117,11 +112,7 @@ class View(pn.viewable.Viewer):
         self._controls: tuple[pn.viewable.Viewable, ...] = ()
 
     def _card(self, body: pn.viewable.Viewable, *controls: pn.viewable.Viewable, **params) -> pn.Column:
-        larger = pmui.IconButton(
-            icon="fullscreen", size="small", margin=0, sx={"padding": "2px"}, description="Full screen; Esc leaves it"
-        )
-        larger.js_on_click(code=FULL_SCREEN_JS)
-        self._controls = *controls, larger
+        self._controls = *controls, FullScreenButton()
         self._furnish()
         return pn.Column(self._head, body, stylesheets=[CARD_CSS], margin=0, css_classes=["vv-card"], **params)
 
@@ -179,18 +170,9 @@ GRID_LOOK = {"grid_line_color": "rgba(0, 0, 0, 0.1)", "grid_line_alpha": 1}
 TITLE_LOOK = {"text_color": WORDS, "text_font": FONT, "text_font_size": "1.05em", "text_font_style": "normal"}
 
 
-# To Bokeh a button that is held still for 0.3 s is pressed, and what the hand does then drags nothing, neither an
-# endpoint nor a lasso. Who aims holds still, and to a busy browser everybody seems to. There is no option for it, so
-# this reaches for what is private in Bokeh, and does nothing where that has changed.
-HOLD_JS = """
-const gestures = cb_context.index.find_one(fig)?.canvas_view.ui_event_bus?.ui_gestures
-if (gestures?._start_timeout) { gestures._start_timeout = () => {} }
-"""
-
-
 def dress(figure: Plot, name: str, **params) -> None:
     """Give a figure its name, and the look and the touch that all figures share."""
-    figure.js_on_change("inner_width", CustomJS(args={"fig": figure}, code=HOLD_JS))
+    adapt(figure)
     figure.update(name=name, sizing_mode="stretch_both", min_border=8, toolbar_location="above", **LOOK, **params)
     figure.toolbar.update(logo=None, autohide=False)
     for axis in figure.axis:

@@ -1,0 +1,53 @@
+"""What a figure does otherwise in the browser than Bokeh would have it.
+
+Bokeh has no options for it, so this reaches for what is private there, and does nothing where that has changed.
+"""
+
+from bokeh.models import CustomJS, Plot
+
+# To Bokeh a button that is held still for 0.3 s is pressed, and what the hand does then drags nothing, neither an
+# endpoint nor a lasso. Who aims holds still, and to a busy browser everybody seems to.
+HOLD_JS = """
+const view = cb_context.index.find_one(fig)
+const gestures = view?.canvas_view.ui_event_bus?.ui_gestures
+if (gestures?._start_timeout) { gestures._start_timeout = () => {} }
+"""
+
+OWN_LAYOUT = "vv-own-layout"
+"""Class of a part of the page: whatever is in it, figures elsewhere stay as large as they are."""
+
+# To Bokeh any change anywhere, a button that appears, say, is one of the whole page: each figure of it is laid out anew
+# and painted. Here it ends at the part of the page that it is in.
+OWN_LAYOUT_JS = """
+let root = view
+while (root?.parent?.child_views) { root = root.parent }
+if (!root?.invalidate_layout) { return }
+const adapt = (part) => {
+  if (part.el.classList.contains(own) && !Object.hasOwn(part, "invalidate_layout")) {
+    part.compute_layout = () => {
+      part.measure_layout()
+      part.update_bbox()
+      part._compute_layout()
+      part.after_layout()
+      part._layout_computed = true
+    }
+    part.invalidate_layout = () => {
+      part.update_layout()
+      part.compute_layout()
+    }
+    part.after_resize = () => {  // of itself, or of what is in it: a card that fills the screen, and comes back
+      part._resized = true
+      part.compute_layout()
+      part.finish()
+    }
+  }
+  part.child_views?.forEach(adapt)
+}
+adapt(root)
+"""
+
+
+def adapt(figure: Plot) -> None:
+    """Let whoever holds still before a drag drag, and a part of the page lay out only itself."""
+    code = f"{HOLD_JS}{OWN_LAYOUT_JS}"
+    figure.js_on_change("inner_width", CustomJS(args={"fig": figure, "own": OWN_LAYOUT}, code=code))
