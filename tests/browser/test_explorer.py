@@ -272,6 +272,9 @@ def test_a_failure_in_training_is_shown_and_the_last_snapshot_stays_explorable(w
 def test_a_card_fills_the_screen_and_comes_back(window: Window):
     card = window.page.locator(".vv-card").first
     width = window.page.evaluate("probe.figure('latent').inner_width")
+    buttons = ("Bokeh.index.find_one(probe.figure('latent').toolbar).tool_button_views"
+               ".filter((view) => view.el.isConnected).length")  # fmt: skip
+    shown = window.page.evaluate(buttons)
     larger = card.get_by_role("button", name="Full screen")
     larger.click()
     window.page.wait_for_function("document.fullscreenElement !== null")
@@ -280,6 +283,7 @@ def test_a_card_fills_the_screen_and_comes_back(window: Window):
     larger.click()
     window.page.wait_for_function("document.fullscreenElement === null")
     window.page.wait_for_function("(width) => probe.figure('latent').inner_width === width", arg=width)
+    window.until(lambda: window.page.evaluate(buttons) == shown > 3, "the tools are there again")
 
 
 def test_what_changes_in_one_card_lays_out_no_other(window: Window):

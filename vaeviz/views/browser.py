@@ -39,6 +39,7 @@ const adapt = (part) => {
       part._resized = true
       part.compute_layout()
       part.finish()
+      requestAnimationFrame(() => part.compute_layout())  // a toolbar measures its room before it has it
     }
   }
   part.child_views?.forEach(adapt)
