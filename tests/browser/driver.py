@@ -43,6 +43,7 @@ window.probe = {
     const image = probe.figure(figure) && probe.source(figure, name)?.data.image[0]
     return image === undefined ? [] : Array.from(image)
   },
+  size: (figure, name) => probe.figure(figure) ? probe.source(figure, name)?.data.image[0].length ?? 0 : 0,
   at: (name, x, y) => {
     const view = Bokeh.index.find_one(probe.figure(name))
     const box = view.canvas_view.el.getBoundingClientRect()
@@ -195,6 +196,10 @@ class Window:
 
     def pixels(self, figure: str, source: str) -> list:
         return self.page.evaluate("([f, s]) => probe.pixels(f, s)", [figure, source])
+
+    def size(self, figure: str, source: str) -> int:
+        """Return of how many pixels an image is: as a list, ten thousand tiles take a minute to come over."""
+        return self.page.evaluate("([f, s]) => probe.size(f, s)", [figure, source])
 
     def place(self, figure: str, x: float, y: float) -> tuple[float, float]:
         return tuple(self.page.evaluate("([f, x, y]) => probe.at(f, x, y)", [figure, x, y]))

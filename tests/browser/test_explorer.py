@@ -32,7 +32,7 @@ def test_opens_on_an_untrained_model_with_all_six_figures(window: Window):
     assert {"loss", "latent", "manifold", "cursor", "interpolation", "reconstructions"} <= set(figures)
     assert window.status().startswith("ready")
     assert len(window.column("latent", "examples", "horizontal")) == 5000
-    assert len(window.pixels("manifold", "tiles")) == (20 * 28) ** 2
+    assert window.size("manifold", "tiles") == (20 * 28) ** 2
     assert "run=" in window.address()
 
 
@@ -233,13 +233,13 @@ def test_names_of_files_and_classes_stay_words_wherever_they_are_shown(window: W
 
 def test_in_u_the_manifold_lies_under_the_points(window: Window):
     window.click("u = Φ(z)")
-    window.until(lambda: len(window.pixels("latent", "backdrop")) == (20 * 28) ** 2, "the backdrop is there")
+    window.until(lambda: window.size("latent", "backdrop") == (20 * 28) ** 2, "the backdrop is there")
     assert window.pixels("latent", "backdrop") == window.pixels("manifold", "tiles")
     horizontal = window.column("latent", "examples", "horizontal")
     assert min(horizontal) > 0
     assert max(horizontal) < 1
     window.click("z")
-    window.until(lambda: len(window.pixels("latent", "backdrop")) == 1, "the backdrop is gone")
+    window.until(lambda: window.size("latent", "backdrop") == 1, "the backdrop is gone")
 
 
 @pytest.mark.parametrize("latent_dim", [1, 3, 50])
@@ -251,7 +251,7 @@ def test_other_latent_dimensions_train_and_follow_the_mouse(window: Window, late
     window.hover("manifold", 0.3, 0.5)
     window.until(lambda: window.pixels("cursor", "decoded") != image, "the point is decoded")
     rows = 1 if latent_dim == 1 else 20
-    window.until(lambda: len(window.pixels("manifold", "tiles")) == rows * 20 * 28 * 28, "the manifold fits")
+    window.until(lambda: window.size("manifold", "tiles") == rows * 20 * 28 * 28, "the manifold fits")
 
 
 def test_a_failure_in_training_is_shown_and_the_last_snapshot_stays_explorable(window: Window):
@@ -262,7 +262,7 @@ def test_a_failure_in_training_is_shown_and_the_last_snapshot_stays_explorable(w
     window.page.locator(".MuiAlert-message", has_text="at step").wait_for()
     window.hover("manifold", 0.6, 0.4)
     window.until(lambda: window.spot("latent", "cursor"), "the views follow the mouse")
-    assert len(window.pixels("cursor", "decoded")) == 28 * 28
+    assert window.size("cursor", "decoded") == 28 * 28
     assert np.isfinite(window.column("latent", "examples", "horizontal")).all()  # nothing that is no number is drawn
     window.fill("Learning rate", "0.001")
     window.click("Reset")

@@ -25,7 +25,7 @@ def test_a_line_drawn_with_the_pencil_is_the_route_and_the_plot_stays(window: Wi
         window.page.mouse.move(*window.place("latent", *point), steps=8)
     assert len(window.column("latent", "path", "x")) > 8  # at once, before the server has heard of it
     window.page.mouse.up()
-    window.until(lambda: len(window.pixels("interpolation", "strip")) == 20 * 28 * 28, "the strip shows the route")
+    window.until(lambda: window.size("interpolation", "strip") == 20 * 28 * 28, "the strip shows the route")
     window.until(lambda: len(window.column("manifold", "path", "x")) == 101, "the other plane has it as well")
     across = np.array(window.column("latent", "path", "x"))
     assert across[0] == pytest.approx(-1.5, abs=0.2)

@@ -48,7 +48,7 @@ def test_a_tap_on_a_bar_of_fifty_dimensions_turns_the_planes(window: Window):
     window.click("Reset")
     window.until(lambda: "-50" in window.status(), "the new model is there")
     window.click("Dimensions")
-    window.until(lambda: len(window.pixels("traversals", "traversals")) == 10 * 11 * 28 * 28, "ten rows are decoded")
+    window.until(lambda: window.size("traversals", "traversals") == 10 * 11 * 28 * 28, "ten rows are decoded")
     bars = window.column("dimensions", "bars", "kl")
     assert len(bars) == 50
     assert bars == sorted(bars, reverse=True)

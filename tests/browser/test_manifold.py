@@ -38,5 +38,5 @@ def test_a_linear_range_has_a_limit(window: Window):
 
 def test_a_hundred_tiles_a_side_are_one_image(window: Window):
     window.choose_instead("n = 20", "n = 100")
-    window.until(lambda: len(window.pixels("manifold", "tiles")) == (100 * 28) ** 2, "10,000 tiles are one image")
+    window.until(lambda: window.size("manifold", "tiles") == (100 * 28) ** 2, "10,000 tiles are one image")
     window.page.get_by_text("100 × 100 codes").wait_for()
