@@ -22,14 +22,17 @@ OWN_LAYOUT_JS = """
 let root = view
 while (root?.parent?.child_views) { root = root.parent }
 if (!root?.invalidate_layout) { return }
+const sizes = (part) => part.child_views.map(({el}) => `${el.clientWidth} × ${el.clientHeight}`).join()
 const adapt = (part) => {
   if (part.el.classList.contains(own) && !Object.hasOwn(part, "invalidate_layout")) {
+    let laid_out = null
     part.compute_layout = () => {
       part.measure_layout()
       part.update_bbox()
       part._compute_layout()
       part.after_layout()
       part._layout_computed = true
+      laid_out = sizes(part)
     }
     part.invalidate_layout = () => {
       part.update_layout()
@@ -37,9 +40,13 @@ const adapt = (part) => {
     }
     part.after_resize = () => {  // of itself, or of what is in it: a card that fills the screen, and comes back
       part._resized = true
-      part.compute_layout()
+      if (laid_out === null) {  // the root has just laid it out
+        laid_out = sizes(part)
+      } else if (sizes(part) !== laid_out) {
+        part.compute_layout()
+        requestAnimationFrame(() => part.compute_layout())  // a toolbar measures its room before it has it
+      }
       part.finish()
-      requestAnimationFrame(() => part.compute_layout())  // a toolbar measures its room before it has it
     }
   }
   part.child_views?.forEach(adapt)

@@ -35,9 +35,9 @@ THEME = {
 }
 
 
-PAUSE, SHORT_PAUSE = 0.02, 0.01
-"""Seconds before each part of a page that opens, in which its thread does what else there is to do; the short one as
-long as the browser has nothing to show yet."""
+FIRST_PAUSE, SHORT_PAUSE, PAUSE = 0.05, 0.01, 0.02
+"""Seconds before each part of a page that opens, in which its thread does what else there is to do: before the first,
+while the browser asks for the scripts; as long as it has nothing to show yet; and when the mouse may be there."""
 
 TEMPLATE = jinja2.Environment(autoescape=True).from_string("""
 {% extends base %}
@@ -145,7 +145,7 @@ def _open(page: pmui.Page, parts: Iterator[str]) -> None:
 
     async def begin() -> None:  # the browser gets no document before its end
         with set_curdoc(document):
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(FIRST_PAUSE)
             try:
                 while next(parts) != EXPLORABLE:
                     await asyncio.sleep(SHORT_PAUSE)
