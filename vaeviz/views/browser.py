@@ -21,7 +21,8 @@ OWN_LAYOUT = "vv-own-layout"
 OWN_LAYOUT_JS = """
 let root = view
 while (root?.parent?.child_views) { root = root.parent }
-if (!root?.invalidate_layout) { return }
+const needed = ["measure_layout", "update_bbox", "_compute_layout", "after_layout", "update_layout", "finish"]
+if (!needed.every((name) => root?.[name])) { return }
 const sizes = (part) => part.child_views.map(({el}) => `${el.clientWidth} × ${el.clientHeight}`).join()
 const adapt = (part) => {
   if (part.el.classList.contains(own) && !Object.hasOwn(part, "invalidate_layout")) {
