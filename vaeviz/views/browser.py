@@ -19,40 +19,35 @@ OWN_LAYOUT = "vv-own-layout"
 # To Bokeh any change anywhere, a button that appears, say, is one of the whole page: each figure of it is laid out anew
 # and painted. Here it ends at the part of the page that it is in.
 OWN_LAYOUT_JS = """
-let root = view
-while (root?.parent?.child_views) { root = root.parent }
 const needed = ["measure_layout", "update_bbox", "_compute_layout", "after_layout", "update_layout", "finish"]
-if (!needed.every((name) => root?.[name])) { return }
 const sizes = (part) => part.child_views.map(({el}) => `${el.clientWidth} × ${el.clientHeight}`).join()
-const adapt = (part) => {
-  if (part.el.classList.contains(own) && !Object.hasOwn(part, "invalidate_layout")) {
-    let laid_out = null
-    part.compute_layout = () => {
-      part.measure_layout()
-      part.update_bbox()
-      part._compute_layout()
-      part.after_layout()
-      part._layout_computed = true
-      laid_out = sizes(part)
-    }
-    part.invalidate_layout = () => {
-      part.update_layout()
-      part.compute_layout()
-    }
-    part.after_resize = () => {  // of itself, or of what is in it: a card that fills the screen, and comes back
-      part._resized = true
-      if (laid_out === null) {  // the root has just laid it out
-        laid_out = sizes(part)
-      } else if (sizes(part) !== laid_out) {
-        part.compute_layout()
-        requestAnimationFrame(() => part.compute_layout())  // a toolbar measures its room before it has it
-      }
-      part.finish()
-    }
+const lays_out_itself = (view) => view.model.css_classes?.includes(own)
+for (const part of cb_context.index.query(lays_out_itself)) {
+  if (Object.hasOwn(part, "invalidate_layout") || !needed.every((name) => part[name])) { continue }
+  let laid_out = null
+  part.compute_layout = () => {
+    part.measure_layout()
+    part.update_bbox()
+    part._compute_layout()
+    part.after_layout()
+    part._layout_computed = true
+    laid_out = sizes(part)
   }
-  part.child_views?.forEach(adapt)
+  part.invalidate_layout = () => {
+    part.update_layout()
+    part.compute_layout()
+  }
+  part.after_resize = () => {  // of itself, or of what is in it: a card that fills the screen, and comes back
+    part._resized = true
+    if (laid_out === null) {  // the root has just laid it out
+      laid_out = sizes(part)
+    } else if (sizes(part) !== laid_out) {
+      part.compute_layout()
+      requestAnimationFrame(() => part.compute_layout())  // a toolbar measures its room before it has it
+    }
+    part.finish()
+  }
 }
-adapt(root)
 """
 
 
