@@ -3,6 +3,7 @@
     python -m benchmarks                        # about a quarter of an hour on two cores; the same as `make bench`
     python -m benchmarks --only training touch  # the other figures in the file stay
     python -m benchmarks --quick                # little of each: do they work?
+    python -m benchmarks --device cuda          # training on a GPU, alone
 
 The test -ELBO needs the whole of MNIST (VAEVIZ_DATA_DIR, or downloaded) and is left out, in words, without it.
 """
@@ -30,6 +31,7 @@ WHOLE: dict[str, list[str]] = {
 }  # fmt: skip
 """The benchmarks whose figures stand in the table, and how long each is."""
 
+ON_A_GPU = ["--networks", "500-500-2", "--bf16", "--steps", "100", "--rounds", "9"]
 QUICK = ("training", "watching", "touch", "timeline", "loss_delay", "start")
 
 
@@ -37,16 +39,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=tuple(WHOLE), help="some of them")
     parser.add_argument("--quick", action="store_true", help="little of each, to see that it works")
+    parser.add_argument("--device", help="a GPU, as torch names it, on which to measure training and nothing else")
     parser.add_argument(
         "--json", type=Path, default=ROOT / "build" / "bench.json", help="where the figures are written"
     )
     options = parser.parse_args()
-    names = options.only or (QUICK if options.quick else tuple(WHOLE))
+    names = ("training",) if options.device else options.only or (QUICK if options.quick else tuple(WHOLE))
     figures: dict[str, list[Figure]] = {}
     failed: list[str] = []
     took: dict[str, float] = {}
     for name in names:
-        words = ["--quick"] if options.quick else WHOLE[name]
+        words = ["--quick"] if options.quick else ON_A_GPU if options.device else WHOLE[name]
+        words = [*words, "--device", options.device] if options.device else words
         command = [sys.executable, "-m", f"benchmarks.{name}", *words]
         print(f"\n$ python -m benchmarks.{name} {' '.join(words)}", flush=True)
         begun = time.perf_counter()
@@ -65,6 +69,8 @@ def main() -> int:
         "cores": os.cpu_count(), "python": platform.python_version(), "torch": torch.__version__,
         "at": datetime.now(UTC).isoformat(timespec="minutes"),
     }  # fmt: skip
+    if options.device:
+        machine |= {"device": options.device, "gpu": torch.cuda.get_device_name(options.device)}
     rows = {name: [figure._asdict() for figure in each] for name, each in figures.items()}
     if options.only and options.json.exists():  # the others stay as they were
         before = json.loads(options.json.read_text())["figures"]

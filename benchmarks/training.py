@@ -1,6 +1,6 @@
 """How fast vaeviz trains, beside its peers and beside the matrix products alone.
 
-The same network, batch, data and number of steps, on the CPU, in one run whose contestants take short turns
+The same network, batch, data and number of steps, in one run whose contestants take short turns
 (A B C A B C …); a ratio is the median of those of the rounds, since the machine's speed drifts between them.
 
 - vaeviz:   `vaeviz.train`, drained, with its log, gradient clipping and kept snapshots;
@@ -9,7 +9,8 @@ The same network, batch, data and number of steps, on the CPU, in one run whose 
             torchvision's MNIST and ToTensor do, Adam as it comes, the loss read at every step;
 - pythae:   the training step of pythae's `BaseTrainer`, on its own dataset of floats;
 - products: the matrix products of the same network, forward and backward, and nothing else: no loop can be faster in
-            the same arithmetic.
+            the same arithmetic;
+- eager, compiled, both: on a GPU, vaeviz without CUDA graphs, with torch.compile in their place, and with both.
 
 None of them validates within its turns. At the end each has done equally many steps: their -ELBO on held-out images
 shows that they learn the same.
@@ -26,6 +27,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
@@ -45,7 +47,11 @@ from vaeviz.training import Progress
 from vaeviz.training.device import computes_bf16
 
 TARGETS = {"examples": 2.0, "pythae": 1.6, "products": 1.35, "bf16": 1.25}
-NAMES = {"examples": "the PyTorch examples' loop", "pythae": "pythae's trainer", "products": "the bare matrix products"}
+NAMES = {
+    "examples": "the PyTorch examples' loop", "pythae": "pythae's trainer", "products": "the bare matrix products",
+    "eager": "itself without CUDA graphs", "compiled": "itself without CUDA graphs, with torch.compile",
+    "both": "itself with torch.compile, too",
+}  # fmt: skip
 
 
 class Network(NamedTuple):
@@ -82,17 +88,27 @@ class Contestant(NamedTuple):
     prepare: Callable[[int], None] = lambda steps: None
 
 
-def vaeviz(network: Network, batch: int, images: Tensor, precision: str = "float32") -> Contestant:
+def vaeviz(
+    network: Network,
+    batch: int,
+    images: Tensor,
+    device: str,
+    *,
+    compiled: bool = False,
+    **config: str,
+) -> Contestant:
     data = vz.Dataset.from_arrays(images, validation=0, test=0)
     model = vz.DenseVAE(data.image_shape, hidden_sizes=network.hidden, latent_dim=network.latent)
-    config = vz.TrainConfig(steps=10**7, batch_size=batch, device="cpu", precision=precision)
-    events = vz.train(model, data, config)
+    if compiled:
+        together = torch.compile(model.to(device).elbo, dynamic=False)
+        model.elbo = lambda x, beta=1.0, generator=None: together(x, beta)  # it can't draw from a generator of its own
+    events = vz.train(model, data, vz.TrainConfig(steps=10**7, batch_size=batch, device=device, **config))
 
     def turn(steps: int) -> None:
         while steps:
             steps -= isinstance(next(events), Progress)
 
-    return Contestant(turn, lambda x: elbo(model, lambda: model.elbo(x).loss))
+    return Contestant(turn, lambda x: elbo(model, lambda: vz.VAE.elbo(model, x.to(device)).loss))
 
 
 def elbo(model: nn.Module, loss: Callable[[], Tensor]) -> float:
@@ -102,10 +118,6 @@ def elbo(model: nn.Module, loss: Callable[[], Tensor]) -> float:
         value = float(loss())
     model.train()
     return value
-
-
-def vaeviz_bf16(network: Network, batch: int, images: Tensor) -> Contestant:
-    return vaeviz(network, batch, images, "bf16")
 
 
 class OneByOne(Examples[tuple[Tensor, int]]):
@@ -164,9 +176,9 @@ def summed_loss(model: PlainVAE, x: Tensor) -> Tensor:
     return bce - 0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
 
 
-def examples(network: Network, batch: int, images: Tensor) -> Contestant:
+def examples(network: Network, batch: int, images: Tensor, device: str) -> Contestant:
     loader = DataLoader(OneByOne(images), batch_size=batch, shuffle=True)
-    model = PlainVAE(network)
+    model = PlainVAE(network).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     batches = epochs(loader)
 
@@ -175,12 +187,12 @@ def examples(network: Network, batch: int, images: Tensor) -> Contestant:
         for _ in range(steps):
             x, _ = next(batches)
             optimizer.zero_grad()
-            loss = summed_loss(model, x)
+            loss = summed_loss(model, x.to(device))
             loss.backward()
             total += loss.item()
             optimizer.step()
 
-    return Contestant(turn, lambda x: elbo(model, lambda: summed_loss(model, x) / len(x)))
+    return Contestant(turn, lambda x: elbo(model, lambda: summed_loss(model, x.to(device)) / len(x)))
 
 
 def epochs(loader: DataLoader) -> Iterator:
@@ -188,7 +200,7 @@ def epochs(loader: DataLoader) -> Iterator:
         yield from loader
 
 
-def pythae(network: Network, batch: int, images: Tensor) -> Contestant:
+def pythae(network: Network, batch: int, images: Tensor, device: str) -> Contestant:
     from pythae.data.datasets import BaseDataset
     from pythae.models import VAE, VAEConfig
     from pythae.models.base.base_utils import ModelOutput
@@ -220,7 +232,11 @@ def pythae(network: Network, batch: int, images: Tensor) -> Contestant:
         encoder=PythaeEncoder(), decoder=PythaeDecoder(),
     )  # fmt: skip
     config = BaseTrainerConfig(
-        output_dir=folder.name, num_epochs=1, per_device_train_batch_size=batch, learning_rate=1e-3, no_cuda=True
+        output_dir=folder.name,
+        num_epochs=1,
+        per_device_train_batch_size=batch,
+        learning_rate=1e-3,
+        no_cuda=device == "cpu",
     )
 
     def some(steps: int) -> BaseDataset:
@@ -239,7 +255,7 @@ def pythae(network: Network, batch: int, images: Tensor) -> Contestant:
         with silence():
             trainer.train_step(epoch=1)
 
-    return Contestant(turn, lambda x: elbo(model, lambda: model({"data": x}).loss), prepare)
+    return Contestant(turn, lambda x: elbo(model, lambda: model({"data": x.to(device)}).loss), prepare)
 
 
 @contextlib.contextmanager
@@ -253,12 +269,14 @@ def silence() -> Iterator[None]:
         yield
 
 
-def products(network: Network, batch: int, images: Tensor) -> Contestant:
+def products(network: Network, batch: int, images: Tensor, device: str) -> Contestant:
     encoder, decoder = (784, *network.hidden, 2 * network.latent), (network.latent, *reversed(network.hidden), 784)
     each = []
     for sizes in (encoder, decoder):
         for layer, (inputs, outputs) in enumerate(pairwise(sizes)):
-            x, w, y = torch.rand(batch, inputs), torch.rand(outputs, inputs), torch.rand(batch, outputs)
+            x, w, y = (
+                torch.rand(size, device=device) for size in ((batch, inputs), (outputs, inputs), (batch, outputs))
+            )
             each.append((x, w.T, torch.empty_like(y)))  # forward: y = x wᵀ
             each.append((y.T, x, torch.empty_like(w)))  # backward: dw = dyᵀ x
             if not (sizes is encoder and layer == 0):  # the image itself needs no gradient
@@ -273,25 +291,32 @@ def products(network: Network, batch: int, images: Tensor) -> Contestant:
 
 
 CONTESTANTS = {"vaeviz": vaeviz, "examples": examples, "pythae": pythae, "products": products}
+BF16 = {"bf16": partial(vaeviz, precision="bf16")}
+ON_A_GPU = {
+    "eager": partial(vaeviz, cuda_graphs="off"),
+    "compiled": partial(vaeviz, cuda_graphs="off", compiled=True),
+    "both": partial(vaeviz, cuda_graphs="on", compiled=True),
+}
 
 
 def race(network: Network, batch: int, data: vz.Dataset, options: argparse.Namespace) -> list[dict]:
     """Let all take their turns on one network and batch; return a row for each."""
-    makers = CONTESTANTS | ({"bf16": vaeviz_bf16} if options.bf16 else {})
+    makers = CONTESTANTS | (BF16 if options.bf16 else {}) | ({} if options.device == "cpu" else ON_A_GPU)
     torch.manual_seed(0)
     images = data.images[data.train]
     while len(images) < batch:
         images = torch.cat([images, images])
-    field = {name: make(network, batch, images) for name, make in makers.items()}
+    field = {name: make(network, batch, images, options.device) for name, make in makers.items()}
     seconds: dict[str, list[float]] = {name: [] for name in field}
-    for round_ in range(options.rounds + 1):
+    for _ in range(options.rounds + 1):
         for name, contestant in field.items():
             contestant.prepare(options.steps)
             start = time.perf_counter()
             contestant.turn(options.steps)
-            if round_:  # the first one warms up
-                seconds[name].append(time.perf_counter() - start)
+            wait(options.device)
+            seconds[name].append(time.perf_counter() - start)
     held_out = data.pixels(data.test)
+    first = {name: taken.pop(0) for name, taken in seconds.items()}  # warms up, and compiles what is compiled
     rows = []
     for name, contestant in field.items():
         ratios = [theirs / ours for theirs, ours in zip(seconds[name], seconds["vaeviz"], strict=True)]
@@ -300,15 +325,20 @@ def race(network: Network, batch: int, data: vz.Dataset, options: argparse.Names
         low, middle, high = quantiles(ratios, n=4, method="inclusive")
         rows.append({
             "network": str(network), "batch": batch, "contestant": name,
-            "examples_per_s": options.steps * batch / median(seconds[name]),
+            "first": first[name], "examples_per_s": options.steps * batch / median(seconds[name]),
             "ratio": middle, "low": low, "high": high, "nats": contestant.loss(held_out) if contestant.loss else None,
         })  # fmt: skip
     return rows
 
 
+def wait(device: str) -> None:
+    if device != "cpu":
+        torch.cuda.synchronize()
+
+
 def profile(network: Network, batch: int, data: vz.Dataset, options: argparse.Namespace) -> None:
     """Print where the time of our steps goes."""
-    contestant = vaeviz(network, batch, data.images[data.train])
+    contestant = vaeviz(network, batch, data.images[data.train], options.device)
     steps = options.steps * options.rounds
     contestant.turn(steps)  # warm up
     with torch.profiler.profile() as profiler:
@@ -321,23 +351,26 @@ def profile(network: Network, batch: int, data: vz.Dataset, options: argparse.Na
         print(f"{kernel.self_cpu_time_total / 1000 / steps:7.2f}  {kernel.count / steps:6.1f} × {kernel.key}")
 
 
-def report(rows: list[dict], steps: int) -> list[Figure]:
+def report(rows: list[dict], steps: int, device: str) -> list[Figure]:
     """Print the rows of one race; return its ratios."""
     race_ = f"{rows[0]['network']}, batch {rows[0]['batch']}"
     print(f"\n{race_}, -ELBO after {steps} steps")
     for row in rows:
         nats = "" if row["nats"] is None else f"{row['nats']:7.1f} nats"
-        print(f"  {row['contestant']:9}{row['examples_per_s']:9,.0f} examples/s {nats}")
+        print(
+            f"  {row['contestant']:9}{row['examples_per_s']:11,.0f} examples/s; first turn {row['first']:5.1f} s {nats}"
+        )
     figures = []
     for row in rows[1:]:
         name, spread = row["contestant"], f"{row['low']:.2f} to {row['high']:.2f} in the middle half of the turns"
         if name == "bf16":
-            what, value = f"bf16 beside float32, {race_}", row["ratio"]
-        elif name == "products":
-            what, value = f"time beside {NAMES[name]}, {race_}", row["ratio"]
+            what = "bf16 beside float32"
         else:
-            what, value = f"examples/s beside {NAMES[name]}, {race_}", row["ratio"]
-        figures.append(Figure(what, value, "×", TARGETS[name], at_least=name != "products", spread=spread))
+            what = f"{'time' if name == 'products' else 'examples/s'} beside {NAMES[name]}"
+        target = None if name == "bf16" and device != "cpu" else TARGETS.get(name)
+        figures.append(
+            Figure(f"{what}, {race_}", row["ratio"], "×", target, at_least=name != "products", spread=spread)
+        )
     tell(figures)
     return figures
 
@@ -346,8 +379,8 @@ def main() -> None:
     options = parse()
     if options.quick:
         options.networks, options.batches, options.rounds, options.steps = "8-2", "16", 2, 2
-    if options.bf16 and not computes_bf16(torch.device("cpu")):
-        print("bf16 is left out: the CPU of this machine has none")
+    if options.bf16 and not computes_bf16(torch.device(options.device)):
+        print(f"bf16 is left out: the {options.device} of this machine has none")
         options.bf16 = False
     data = vz.load_dataset(options.dataset, validation=0)
     print(f"{data!r}, {torch.get_num_threads()} threads, torch {torch.__version__}, Python {platform.python_version()}")
@@ -358,7 +391,7 @@ def main() -> None:
                 profile(Network.of(words), batch, data, options)
                 continue
             rows = race(Network.of(words), batch, data, options)
-            every += report(rows, options.steps * (options.rounds + 1))
+            every += report(rows, options.steps * (options.rounds + 1), options.device)
     if options.json:
         write(every, options.json)
 
@@ -368,6 +401,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--dataset", default="mnist-5k", help="a name or a path, of gray uint8 images of 28 × 28")
     parser.add_argument("--networks", default="500-500-2,400-20", help="hidden sizes and latent dimensions")
     parser.add_argument("--batches", default="128,512", help="batch sizes")
+    parser.add_argument("--device", default="cpu", help="where to train: the CPU, or a GPU as torch names it")
     parser.add_argument("--steps", type=int, default=15, help="optimizer steps in one turn")
     parser.add_argument("--rounds", type=int, default=20, help="turns of each contestant")
     parser.add_argument("--bf16", action="store_true", help="vaeviz in bf16, too")

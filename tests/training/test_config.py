@@ -22,6 +22,7 @@ BAD = {
     "clip": ((0, -1, NAN, INF, True, "5", 10**400), "a number above 0, or None"),
     "schedule": (("cosine", "", None, 1, []), "one of 'constant', 'one-cycle'"),
     "precision": (("float16", None, 32, ["bf16"]), "one of 'float32', 'bf16'"),
+    "cuda_graphs": (("yes", "", None, True), "one of 'auto', 'on', 'off'"),
     "device": (("", None, 0, True), "'auto' or the name of a torch device, such as 'cpu'"),
 }
 CASES = [
@@ -57,6 +58,7 @@ def test_every_field_has_its_bad_values_tested():
         {"schedule": "one-cycle"},
         {"precision": "bf16"},
         {"device": "cuda:3"},
+        {"cuda_graphs": "off"},
     ],
     ids=repr,
 )

@@ -29,6 +29,7 @@ def stopped_at(step: int, model: VAE, data, folder, **changes: object) -> Traini
     gate.opened.set()
     assert run.wait(30) == "stopped"
     assert run.step == step
+    assert run.save_error is None
     return run
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 Schedule = Literal["constant", "one-cycle"]
 Precision = Literal["float32", "bf16"]
+CudaGraphs = Literal["auto", "on", "off"]
 LARGEST_SEED = 2**63 - 1
 
 
@@ -53,6 +54,9 @@ class TrainConfig:
     device: str = "auto"
     """A torch device, or "auto": CUDA if there, else MPS, else CPU."""
 
+    cuda_graphs: CudaGraphs = "auto"
+    """On a GPU, record a step once and replay it: "auto" with layers of torch's and vaeviz's own, "on" with any."""
+
     log_every: int = 10
     """Steps between two rows of training metrics."""
 
@@ -70,7 +74,11 @@ class TrainConfig:
         _real("l2", self.l2, "a number of at least 0", lambda v: v >= 0)
         if self.clip is not None:
             _real("clip", self.clip, "a number above 0, or None", lambda v: v > 0)
-        for name, allowed in (("schedule", get_args(Schedule)), ("precision", get_args(Precision))):
+        for name, allowed in (
+            ("schedule", get_args(Schedule)),
+            ("precision", get_args(Precision)),
+            ("cuda_graphs", get_args(CudaGraphs)),
+        ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name}={getattr(self, name)!r}: must be one of {', '.join(map(repr, allowed))}")
         if not isinstance(self.device, str) or not self.device:

@@ -16,6 +16,7 @@ from vaeviz.training.evaluation import as_pixels, check_finite, check_fit, evalu
 from vaeviz.training.events import Metrics, Progress, Snapshot, kept_steps
 from vaeviz.training.fingerprint import Fingerprint, splits_of
 from vaeviz.training.parallel import ALONE, LostRankError, Ranks, Share
+from vaeviz.training.recorded import RecordedStep, is_plain
 from vaeviz.training.snapshots import SnapshotTaker
 from vaeviz.training.state import ADAM, MOMENTS, SAMPLER, SHUFFLER, SUMS, TrainState, weight_tensors
 
@@ -112,6 +113,7 @@ class Trainer:
         self._per_epoch = math.ceil(len(dataset.train) / config.batch_size)
         self._total = config.total_steps(len(dataset.train))
         self._optimizer, self._scheduler = _optimizer(model, config, self._total)
+        self._parameters = [p for p in model.parameters() if p.requires_grad]
         self._sums = zero_sums(device)  # over the examples since the last row
         self._step = self._examples = self._since = 0
         self._start = time.perf_counter()
@@ -129,10 +131,10 @@ class Trainer:
         self, take: Take | None = None, wants_snapshot: Wants | None = None, ends: Ends | None = None
     ) -> Iterator[Metrics | Snapshot | Progress]:
         """Train to the end; yield as `train` does."""
-        model, dataset, config, device, ranks = self._model, self._dataset, self._config, self._device, self._ranks
+        model, dataset, config, ranks = self._model, self._dataset, self._config, self._ranks
         take = take or SnapshotTaker(model, dataset, config).take
         images, sums, total = self._images, self._sums, self._total
-        parameters = [p for p in model.parameters() if p.requires_grad]
+        learn = self._recorded() or self._learn
         kept = kept_steps()
         next_kept = next(step for step in kept if step > self._step)
         if self._step == 0 and len(dataset.validation):
@@ -140,27 +142,13 @@ class Trainer:
         model.train()
         while self._step < total:
             for batch in self._rest_of_epoch():
-                share = self._share(len(batch))
-                x = as_pixels(images.index_select(0, batch[share.rows]))  # (B, C, H, W); quicker than images[batch]
-                with (
-                    torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"),
-                    ranks.drawing(self._sampler, share),
-                ):
-                    output = model.elbo(x, beta=config.beta, generator=self._sampler)
-                self._optimizer.zero_grad(set_to_none=True)
-                output.loss.backward()  # type: ignore[no-untyped-call]
-                with torch.no_grad():
-                    batch_sums = torch.stack((output.loss * len(x), output.reconstruction.sum(), output.kl.sum()))
-                    self._combine(share, [p.grad for p in parameters if p.grad is not None], batch_sums)
-                if config.clip is not None:
-                    nn.utils.clip_grad_value_(parameters, config.clip, foreach=device.type == "cuda")
-                self._optimizer.step()
+                learn(batch)
                 if self._scheduler is not None:
+                    self._optimizer.step()
                     self._scheduler.step()
                 self._step += 1
                 self._since += len(batch)
                 self._examples += len(batch)
-                sums += batch_sums
                 step, now = self._step, epochs_done(self._step, self._per_epoch)
                 last = step == total
 
@@ -247,6 +235,36 @@ class Trainer:
         self._ranks.begin(
             self._model.state_dict().values(), self._config.as_dict() | {"device": self._device.type} | told
         )
+
+    def _recorded(self) -> RecordedStep | None:
+        """Return what does a step by replaying it, where that can be done."""
+        wish = self._config.cuda_graphs
+        if self._device.type != "cuda" or self._ranks.size > 1 or wish == "off":
+            return None
+        if wish == "auto" and not is_plain(self._model):
+            return None
+        return RecordedStep(self._learn, self._optimizer, self._sampler)
+
+    def _learn(self, batch: Tensor) -> None:
+        """Find the gradient of a batch, given by its rows on the device; follow it, if there is no schedule."""
+        config, device = self._config, self._device
+        share = self._share(len(batch))
+        x = as_pixels(self._images.index_select(0, batch[share.rows]))  # (B, C, H, W); quicker than images[batch]
+        with (
+            torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"),
+            self._ranks.drawing(self._sampler, share),
+        ):
+            output = self._model.elbo(x, beta=config.beta, generator=self._sampler)
+        self._optimizer.zero_grad(set_to_none=True)
+        output.loss.backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            sums = torch.stack((output.loss * len(x), output.reconstruction.sum(), output.kl.sum()))
+            self._combine(share, [p.grad for p in self._parameters if p.grad is not None], sums)
+        if config.clip is not None:
+            nn.utils.clip_grad_value_(self._parameters, config.clip, foreach=device.type == "cuda")
+        self._sums += sums
+        if self._scheduler is None:
+            self._optimizer.step()
 
     def _share(self, count: int) -> Share:
         """Return this rank's share of the batch of a step that now begins."""
