@@ -10,7 +10,8 @@ The same network, batch, data and number of steps, in one run whose contestants 
 - pythae:   the training step of pythae's `BaseTrainer`, on its own dataset of floats;
 - products: the matrix products of the same network, forward and backward, and nothing else: no loop can be faster in
             the same arithmetic;
-- eager, compiled, both: on a GPU, vaeviz without CUDA graphs, with torch.compile in their place, and with both.
+- compiled: vaeviz with torch.compile, with --compiled;
+- eager, both: on a GPU, vaeviz without CUDA graphs, and with them and torch.compile.
 
 None of them validates within its turns. At the end each has done equally many steps: their -ELBO on held-out images
 shows that they learn the same.
@@ -292,16 +293,18 @@ def products(network: Network, batch: int, images: Tensor, device: str) -> Conte
 
 CONTESTANTS = {"vaeviz": vaeviz, "examples": examples, "pythae": pythae, "products": products}
 BF16 = {"bf16": partial(vaeviz, precision="bf16")}
+COMPILED = {"compiled": partial(vaeviz, cuda_graphs="off", compiled=True)}
 ON_A_GPU = {
     "eager": partial(vaeviz, cuda_graphs="off"),
-    "compiled": partial(vaeviz, cuda_graphs="off", compiled=True),
+    **COMPILED,
     "both": partial(vaeviz, cuda_graphs="on", compiled=True),
 }
 
 
 def race(network: Network, batch: int, data: vz.Dataset, options: argparse.Namespace) -> list[dict]:
     """Let all take their turns on one network and batch; return a row for each."""
-    makers = CONTESTANTS | (BF16 if options.bf16 else {}) | ({} if options.device == "cpu" else ON_A_GPU)
+    makers = CONTESTANTS | (BF16 if options.bf16 else {}) | (COMPILED if options.compiled else {})
+    makers |= {} if options.device == "cpu" else ON_A_GPU
     torch.manual_seed(0)
     images = data.images[data.train]
     while len(images) < batch:
@@ -405,6 +408,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=15, help="optimizer steps in one turn")
     parser.add_argument("--rounds", type=int, default=20, help="turns of each contestant")
     parser.add_argument("--bf16", action="store_true", help="vaeviz in bf16, too")
+    parser.add_argument("--compiled", action="store_true", help="vaeviz with torch.compile, too")
     parser.add_argument("--profile", action="store_true", help="tell where the time of vaeviz's steps goes, instead")
     parser.add_argument("--quick", action="store_true", help="a few steps of something small: does it work?")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
