@@ -127,6 +127,14 @@ def test_a_lasso_fills_the_reconstructions(window: Window):
     window.page.get_by_text(re.compile(r"\d selected$")).wait_for()
 
 
+def test_the_page_that_a_selection_turns_to_is_there_before_the_lasso_is_drawn(window: Window):
+    assert not window.page.evaluate("!!probe.figure('reconstructions')")
+    window.page.locator("[title='Lasso Select']").first.click()
+    window.until(lambda: window.page.evaluate("!!probe.figure('reconstructions')"), "the page is made")
+    assert window.page.evaluate("!!probe.figure('interpolation')"), "and the one that was seen still is"
+    assert not window.page.get_by_text("the first").is_visible()
+
+
 def test_pause_stops_the_step_count_and_resume_goes_on_from_it_and_stop_ends_it(window: Window):
     window.click("Train")
     window.until(lambda: window.step() > 20, "some steps are done")

@@ -3,7 +3,9 @@
 Bokeh has no options for it, so this reaches for what is private there, and does nothing where that has changed.
 """
 
-from bokeh.models import CustomJS, Plot
+from collections.abc import Callable
+
+from bokeh.models import CustomJS, Plot, Range1d, Tool
 
 # To Bokeh a button that is held still for 0.3 s is pressed, and what the hand does then drags nothing, neither an
 # endpoint nor a lasso. Who aims holds still, and to a busy browser everybody seems to.
@@ -55,3 +57,16 @@ def adapt(figure: Plot) -> None:
     """Let whoever holds still before a drag drag, and a part of the page lay out only itself."""
     code = f"{HOLD_JS}{OWN_LAYOUT_JS}"
     figure.js_on_change("inner_width", CustomJS(args={"fig": figure, "own": OWN_LAYOUT}, code=code))
+
+
+def when_taken_up(figure: Plot, kinds: tuple[type[Tool], ...], call: Callable[[], None]) -> None:
+    """Call something each time that a person takes up a tool of these kinds, before it is used.
+
+    It has to be called before the figure is sent.
+    """
+    line = Range1d()  # a model without a view, which the browser writes to
+    line.on_change("tags", lambda attr, old, new: call())
+    taken = CustomJS(args={"line": line}, code="if (cb_obj.active) { line.tags = [...line.tags, 1] }")
+    for tool in figure.toolbar.tools:
+        if isinstance(tool, kinds):
+            tool.js_on_change("change:active", taken)

@@ -56,6 +56,9 @@ AREAS = "latent", "manifold", "cursor", "loss", "lower", "timeline"
 EXPLORABLE = "cursor"
 """The part with which an explorer follows the mouse."""
 
+SELECTED = "Reconstructions"
+"""The page that a selection turns to."""
+
 
 class Explorer(View):
     """Loss, planes, cursor, interpolation, reconstructions, dimensions and model of one run, linked.
@@ -118,6 +121,7 @@ class Explorer(View):
         self.loss = LossView(self.state)
         yield self._place("loss", self.loss)
         yield self._place("lower", self._make_lower_pages())
+        self.latent.param.watch(lambda _: self._put(SELECTED), "selecting")
         self.furnished = True
 
     def _place(self, area: str, view: pn.viewable.Viewable | View) -> str:
@@ -134,27 +138,32 @@ class Explorer(View):
         self._switch = switch(self.param.lower)
         self._lower = {
             "Interpolation": self.interpolation,
-            "Reconstructions": self.reconstructions,
+            SELECTED: self.reconstructions,
             "Dimensions": self.dimensions,
             "Model": self.model,
             "Take home": self.take_home,
         }
-        # Each page is put in its place when it is first turned to: a browser takes long for what nobody sees yet.
+        # Each page is put in its place when it is first turned to, or about to be: a browser takes long for what nobody
+        # sees yet.
         self._pages = {name: pn.Column(margin=0, sizing_mode="stretch_both", visible=False) for name in self._lower}
         self._turn_page()
         return pn.Column(self._switch, *self._pages.values(), margin=0, sizing_mode="stretch_both")
 
     def _on_selection(self, event) -> None:
         if event.new:
-            self.lower = "Reconstructions"
+            self.lower = SELECTED
 
     @param.depends("lower", watch=True)
     def _turn_page(self) -> None:
         with together():  # a page that is new, before what changes in it
+            self._put(self.lower)
             for name, page in self._pages.items():
-                if name == self.lower and not page.objects:
-                    page.append(self._lower[name])
                 page.visible = self._lower[name].shown = name == self.lower
+
+    def _put(self, name: str) -> None:
+        """Put a page in its place, if it is not there yet."""
+        if not self._pages[name].objects:
+            self._pages[name].append(self._lower[name])
 
 
 def _place_css(area: str) -> str:

@@ -8,9 +8,11 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 from bokeh.events import Tap
+from bokeh.models import BoxSelectTool, LassoSelectTool
 
 from vaeviz.latent import density_contours, posterior_ellipses
 from vaeviz.training import Run, Snapshot
+from vaeviz.views.browser import when_taken_up
 from vaeviz.views.cloud import SAMPLE, thinned
 from vaeviz.views.coloring import SCALE_CSS, Coloring, classes, coloring, scale_markup
 from vaeviz.views.hooks import weak_hooks
@@ -69,6 +71,7 @@ class LatentView(PlaneView):
     ellipses = param.Boolean(False, doc="Whether the selected examples' posteriors are drawn, at 1 σ.")
     trail = param.Boolean(False, doc="Whether lines show where the selected examples came from.")
     more = param.Boolean(False, doc="Whether the controls of all these are seen.")
+    selecting = param.Event(doc="A person takes up a tool that selects.")
 
     title = "Latent"
     hint = "encoder"
@@ -165,6 +168,7 @@ class LatentView(PlaneView):
             for layer in (self._raster, self._contours, self._trails, self._ellipses):  # under the marks
                 layer.attach(figure)
             self._lasso.attach(figure)
+            when_taken_up(figure, (LassoSelectTool, BoxSelectTool), partial(self.param.trigger, "selecting"))
         super()._attach(plot, element)
 
     # What is worked out beside the page's own thread
