@@ -15,7 +15,6 @@ OPTIONS = {
     "responsive": True,
     "default_tools": [],
     "active_tools": ["wheel_zoom"],
-    "backend_opts": {"plot.output_backend": "canvas"},
     "framewise": False,
 }
 
