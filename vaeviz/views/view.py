@@ -173,7 +173,7 @@ TITLE_LOOK = {"text_color": WORDS, "text_font": FONT, "text_font_size": "1.05em"
 def dress(figure: Plot, name: str, **params) -> None:
     """Give a figure its name, and the look and the touch that all figures share."""
     adapt(figure)
-    figure.output_backend = "canvas"  # WebGL draws no picture faster, and takes long to begin
+    figure.output_backend = "canvas"  # WebGL would draw none of them faster
     figure.update(name=name, sizing_mode="stretch_both", min_border=8, toolbar_location="above", **LOOK, **params)
     figure.toolbar.update(logo=None, autohide=False)
     for axis in figure.axis:
