@@ -50,7 +50,8 @@ def main() -> int:
     took: dict[str, float] = {}
     for name in names:
         words = ["--quick"] if options.quick else ON_A_GPU if options.device else WHOLE[name]
-        words = [*words, "--device", options.device] if options.device else words
+        if options.device:
+            words = [*words, "--device", options.device]
         command = [sys.executable, "-m", f"benchmarks.{name}", *words]
         print(f"\n$ python -m benchmarks.{name} {' '.join(words)}", flush=True)
         begun = time.perf_counter()

@@ -118,7 +118,6 @@ def test_one_code_is_decoded_within_a_mouse_move():
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_vae_on_the_gpu_gives_the_same(vae, images):
     here, cost = embed(vae, images), per_example_elbo(vae, images)
     there = vae.cuda()

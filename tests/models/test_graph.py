@@ -287,7 +287,6 @@ def test_a_batch_needs_an_image():
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_model_on_the_gpu_stays_there():
     vae = DenseVAE(SHAPE, (8,)).cuda()
     stream = torch.cuda.get_rng_state()

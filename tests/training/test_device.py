@@ -34,7 +34,6 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are(name):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_auto_prefers_cuda():
     assert resolve_device("auto").type == "cuda"
     assert resolve_device("cuda:0") == torch.device("cuda", 0)

@@ -37,8 +37,6 @@ from vaeviz.training import (
     train,
 )
 
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-
 
 def rows(events: list, split: str) -> list[Metrics]:
     return [row for row in of_type(Metrics, events) if row.split == split]
@@ -525,7 +523,6 @@ def test_a_model_that_was_trained_can_be_copied_and_trained_on(data):
 
 
 @pytest.mark.gpu
-@needs_cuda
 def test_training_on_cuda_lowers_the_loss_and_its_snapshots_are_on_the_cpu(digits):
     model = small_model(digits, hidden=64, dropout=0.1)
     events = list(train(model, digits, config(device="cuda", epochs=6, batch_size=64, learning_rate=3e-3)))
@@ -536,7 +533,6 @@ def test_training_on_cuda_lowers_the_loss_and_its_snapshots_are_on_the_cpu(digit
 
 
 @pytest.mark.gpu
-@needs_cuda
 def test_bf16_on_cuda_is_close_to_float32(digits):
     losses = [
         rows(list(train(small_model(digits), digits, config(device="cuda", precision=precision))), "validation")[

@@ -16,11 +16,6 @@ from vaeviz.training.loop import Trainer
 from vaeviz.training.recorded import BEFORE_RECORDING, RecordedStep, is_plain
 
 
-def gpu(test):
-    """Mark a test that needs a CUDA device."""
-    return pytest.mark.gpu(pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")(test))
-
-
 class Counting(nn.Module):
     """A layer of somebody's own, whose Python does something at each step."""
 
@@ -156,7 +151,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-@gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("case", CASES, ids=repr)
 def test_replayed_steps_learn_what_the_steps_learn(digits, recorded, case):
     dropout = case.get("dropout", 0.0)
@@ -171,7 +166,7 @@ def test_replayed_steps_learn_what_the_steps_learn(digits, recorded, case):
     assert close(model, twin)
 
 
-@gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("make", [batch_norms, lambda data, _: ConvVAE(data.image_shape, channels=(4,), hidden_size=8)])
 def test_other_layers_learn_the_same_too(digits, recorded, make):
     torch.manual_seed(0)
@@ -182,7 +177,7 @@ def test_other_layers_learn_the_same_too(digits, recorded, make):
     assert recorded
 
 
-@gpu
+@pytest.mark.gpu
 def test_a_layer_of_ones_own_is_not_recorded_unless_it_is_asked_for(data, recorded):
     layer = Counting()
     on_the_gpu(data, with_layer(data, layer), batch_size=25, steps=40)
@@ -194,7 +189,7 @@ def test_a_layer_of_ones_own_is_not_recorded_unless_it_is_asked_for(data, record
     assert layer.steps == BEFORE_RECORDING + 1
 
 
-@gpu
+@pytest.mark.gpu
 def test_what_cannot_be_recorded_says_so_and_another_training_goes_on(data):
     with pytest.raises(RuntimeError, match=r"can't be recorded \(.+\); take cuda_graphs='off'$"):
         on_the_gpu(data, with_layer(data, Looking()), batch_size=25, steps=40, cuda_graphs="on")
@@ -204,7 +199,7 @@ def test_what_cannot_be_recorded_says_so_and_another_training_goes_on(data):
     assert 0 < dropped.sum() < 200
 
 
-@gpu
+@pytest.mark.gpu
 def test_a_recorded_training_that_is_resumed_goes_on_as_one_that_was_not_interrupted(digits):
     whole = small_model(digits, dropout=0.2)
     losses = on_the_gpu(digits, whole)
@@ -220,7 +215,7 @@ def test_a_recorded_training_that_is_resumed_goes_on_as_one_that_was_not_interru
     assert close(resumed, whole)
 
 
-@gpu
+@pytest.mark.gpu
 def test_trainings_side_by_side_are_recorded_each_for_itself(digits):
     alone = small_model(digits)
     on_the_gpu(digits, alone, epochs=4)
@@ -234,7 +229,7 @@ def test_trainings_side_by_side_are_recorded_each_for_itself(digits):
     assert all(close(alone, model) for model in models)
 
 
-@gpu
+@pytest.mark.gpu
 def test_a_recorded_run_can_be_paused_looked_at_and_stopped(digits, eventually):
     run = TrainingRun(small_model(digits), digits, TrainConfig(device="cuda", steps=10**7, batch_size=64, embedded=100))
     run.start()
@@ -251,7 +246,7 @@ def test_a_recorded_run_can_be_paused_looked_at_and_stopped(digits, eventually):
     assert all(p.isfinite().all() for p in run.snapshot().vae.parameters())
 
 
-@gpu
+@pytest.mark.gpu
 def test_what_a_recorded_training_took_of_the_gpu_is_given_back(digits):
     on_the_gpu(digits, small_model(digits), epochs=3)
     gc.collect()

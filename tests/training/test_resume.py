@@ -273,7 +273,6 @@ def test_metrics_of_a_resumed_run_come_once_each(data, tmp_path):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_run_of_cuda_goes_on_on_the_cpu(data, tmp_path):
     stopped_at(6, small_model(data, dropout=0.2), data, tmp_path, epochs=5, device="cuda")
     assert load_run(Path(tmp_path), data).config == TrainConfig(device="cuda", batch_size=16, epochs=5)

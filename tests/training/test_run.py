@@ -695,7 +695,6 @@ TestAnyOrder = pytest.mark.timeout(120)(AnyOrder.TestCase)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_run_on_cuda_gives_snapshots_on_the_cpu(make_run):
     run = make_run(device="cuda", steps=40)
     run.start()
