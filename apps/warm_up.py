@@ -1,14 +1,115 @@
-"""Have ready what the first page waits for: `panel serve apps/explorer.py --setup apps/warm_up.py`.
+"""Have ready what a page waits for: `panel serve apps/explorer.py --setup apps/warm_up.py`.
 
-The server listens as soon as without it: a thread imports the views and reads the pretrained run meanwhile.
+The server listens as soon as without it: a thread imports the views and reads the pretrained run meanwhile. Then a page
+is made that nobody has asked for yet. Who asks for one, and names no other run, gets that; the next is made later.
 """
 
+import asyncio
 import gc
-from threading import Thread
+import http.client
+import socket
+import threading
+from contextlib import suppress
+from secrets import token_hex
+from typing import ClassVar, NamedTuple
+from weakref import WeakKeyDictionary
+
+from bokeh.server.contexts import ApplicationContext
+from bokeh.server.session import ServerSession
+from bokeh.server.urls import per_app_patterns
+from bokeh.util.token import generate_jwt_token, generate_session_id
+from panel.io.server import DocHandler
+from tornado.httputil import HTTPServerRequest
+from tornado.ioloop import IOLoop
+
+OWN_REQUEST = "Vaeviz-Warm-Up"
+KEY = token_hex()
+"""The header, and what it says, with which this process asks itself for a page."""
+
+PATIENCE = 60.0
+"""Seconds that it then has to answer."""
+
+OPENS_ON = "mnist-2d"
+"""The run of a page that names none."""
 
 
-def warm_up() -> None:
-    """Import the views, and open what a page opens on."""
+class Ahead(NamedTuple):
+    """A page that nobody has asked for yet, and when it was made, in the loop's seconds."""
+
+    session: ServerSession
+    made_at: float
+
+
+class AheadHandler(DocHandler):
+    """Give a page out that was made ahead, if there is one; else make it now, as every page is without this."""
+
+    pause: ClassVar[float] = 15.0
+    """Seconds after which the next page is made: the one that was just asked for is whole by then."""
+
+    connects: ClassVar[float] = 30.0
+    """Seconds that a browser has to show a page that it was given."""
+
+    life: ClassVar[float] = 24 * 3600.0
+    """Seconds for which a page is kept that nobody asks for."""
+
+    asked: ClassVar[bool] = False
+    """Whether somebody has asked for a page."""
+
+    _ahead: ClassVar[WeakKeyDictionary[ApplicationContext, Ahead]] = WeakKeyDictionary()
+    _making: ClassVar[asyncio.Lock] = asyncio.Lock()
+    _held: ClassVar[set[ServerSession]] = set()
+    """Sessions that the server may not let go of yet, although nobody is connected."""
+
+    async def get_session(self) -> ServerSession:
+        """Return the session of the page that is asked for."""
+        if self.request.headers.get(OWN_REQUEST) == KEY:
+            return await self._make_ahead()
+        AheadHandler.asked = True
+        loop = IOLoop.current()
+        loop.call_later(self.pause, self._make_ahead)
+        ahead = self._ahead.pop(self.application_context, None) if self._is_served_by_any() else None
+        if ahead is None:
+            return await super().get_session()
+        session = ahead.session
+        if loop.time() - ahead.made_at > self.life:
+            self._release(session)
+            return await super().get_session()
+        loop.call_later(self.connects, self._release, session)
+        session.document.on_event("document_ready", lambda _: self._release(session))
+        return session
+
+    @classmethod
+    def _release(cls, session: ServerSession) -> None:
+        """Leave a session to the server, which lets go of it once nobody is connected."""
+        if session in cls._held:
+            cls._held.remove(session)
+            session.unblock_expiration()
+
+    def _is_served_by_any(self) -> bool:
+        """Whether this request gets what everybody gets: it names no other run and no session, and nobody signs in."""
+        if "Bokeh-Session-Id" in self.request.headers or self.current_user != "default_user":
+            return False
+        return self.request.arguments in ({}, {"run": [OPENS_ON.encode()]})
+
+    async def _make_ahead(self) -> ServerSession:
+        """Make a page for whoever comes next, unless there is one; nothing in it is of whoever came before."""
+        context, server = self.application_context, self.application
+        async with self._making:
+            if context not in self._ahead:
+                keys = {"secret_key": server.secret_key, "signed": server.sign_sessions}
+                session_id = generate_session_id(**keys)
+                nobody = {"headers": {}, "cookies": {}, "arguments": {}}
+                token = generate_jwt_token(session_id, **keys, expiration=int(2 * self.life), extra_payload=nobody)
+                request = HTTPServerRequest("GET", self.request.path)
+                session = await context.create_session_if_needed(session_id, request, token)
+                session.block_expiration()
+                self._held.add(session)
+                self._ahead[context] = Ahead(session, IOLoop.current().time())
+            return self._ahead[context].session
+
+
+def warm_up(loop: IOLoop) -> None:
+    """Import the views, open what a page opens on, and have the first page made, if nobody was quicker."""
     gc.disable()  # nothing that is imported is garbage
     try:
         from vaeviz.views import page
@@ -16,6 +117,26 @@ def warm_up() -> None:
         gc.enable()
     page.freeze_what_is_imported()
     page.first_run()
+    if not AheadHandler.asked:
+        with suppress(OSError, http.client.HTTPException):  # an address of another kind, say: pages come as they did
+            _ask_for_a_page(*_address_of(loop))
 
 
-Thread(target=warm_up, name="warm-up", daemon=True).start()
+def _address_of(loop: IOLoop) -> tuple[str, int]:
+    """Return the host and the port on which this process listens."""
+    for item, _ in list(loop.handlers.values()):
+        if isinstance(item, socket.socket) and item.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            host, port = item.getsockname()[:2]
+            return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port
+    raise OSError("this process doesn't listen")
+
+
+def _ask_for_a_page(host: str, port: int) -> None:
+    connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
+    connection.request("GET", "/explorer", headers={OWN_REQUEST: KEY})
+    connection.getresponse().read()
+    connection.close()
+
+
+per_app_patterns[:] = [(route, AheadHandler if kind is DocHandler else kind) for route, kind in per_app_patterns]
+threading.Thread(target=warm_up, args=[IOLoop.current()], name="warm-up", daemon=True).start()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, sync_playwright
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +20,8 @@ FLAGS = (
     " --no-first-run"
 )
 DEADLINE = 45.0
+RESTING_LOOKS, RESTING = 20, 0.02
+"""A process rests when it has used so few seconds of a core between so many looks."""
 
 # What the tests ask of Bokeh's models in the page.
 PROBE_JS = """
@@ -106,6 +109,19 @@ def serving(module: list[str], log: Path) -> Iterator[tuple[str, int]]:
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+def wait_for_rest(process_id: int) -> None:
+    """Wait until a process has nothing more to do of what it began by itself."""
+    process = psutil.Process(process_id)
+    seen: list[float] = []
+
+    def rests() -> bool:
+        used = process.cpu_times()
+        seen.append(used.user + used.system)
+        return len(seen) > RESTING_LOOKS and seen[-1] - seen[-1 - RESTING_LOOKS] < RESTING
+
+    wait_until(rests, "the server rests")
 
 
 class Window:

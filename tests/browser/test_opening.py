@@ -1,12 +1,15 @@
 """A page as it opens: what is explored with comes first, and it stays where it is when the rest follows."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from bokeh.util.token import get_session_id
 
-from tests.browser.driver import Window, served
+from tests.browser.driver import Window, served, wait_until
+from tests.faults.server import PATIENCE, explorer
 
 pytestmark = pytest.mark.browser
 
@@ -56,6 +59,22 @@ def test_the_planes_follow_the_mouse_and_stay_in_their_places_while_the_rest_com
     window.ready()
     for then, now in zip(places, window.page.evaluate(PLACES_JS, EXPLORED), strict=True):
         assert now == pytest.approx(then, abs=1)
+
+
+def test_a_page_that_was_made_before_somebody_came_is_as_good(new_window: Callable[[], Window], tmp_path: Path):
+    with explorer(tmp_path) as server:
+        (ahead,) = wait_until(lambda: server.ask("made_ahead"), "a page is made ahead", PATIENCE)
+        window = new_window(800).open(server.address)
+        assert get_session_id(re.search(r'"token":"([^"]+)"', window.page.content())[1]) == ahead
+        window.until(lambda: window.address().endswith("?run=mnist-2d"), "its address names its run")
+        before = window.pixels("cursor", "decoded")
+        window.hover("latent", 0.5, 0.5)
+        window.until(lambda: window.pixels("cursor", "decoded") != before, "the mouse is followed")
+        window.page.reload()
+        window.ready()
+        assert window.address().endswith("?run=mnist-2d")
+        assert window.complaints == window.strangers == []
+        window.page.close()  # before the server ends
 
 
 def test_a_browser_that_tells_of_no_idle_moment_gets_the_whole_page(

@@ -85,9 +85,14 @@ def pause(run_id: str) -> None:
     find_run(run_id).pause()
 
 
+def open_pages() -> list[Explorer]:
+    """Return what is on the pages that somebody is connected to: one more is made ahead."""
+    return [page for page in list(explorers) if any(_sockets(page.state._document))]
+
+
 def film() -> None:
     """Begin with a long film, as a click on the page that is open would."""
-    (page,) = explorers
+    (page,) = open_pages()
 
     def press() -> None:
         page.state.route, page.state.walk_frames = "walk", 900
@@ -98,13 +103,13 @@ def film() -> None:
 
 def is_whole() -> bool:
     """Tell whether the pages that are open have all their parts."""
-    pages = list(explorers)
+    pages = open_pages()
     return bool(pages) and all(page.furnished for page in pages)
 
 
 def filming() -> str:
     """Tell how far the film of the page that is open is: "34 %"."""
-    (page,) = explorers
+    (page,) = open_pages()
     return page.interpolation.film._buttons["gif"].label
 
 
@@ -121,7 +126,7 @@ def unsent() -> int:
 
 def play() -> None:
     """Let a film go round and round on the pages whose browsers are behind, as a click before would."""
-    for page in [page for page in list(explorers) if page.state.is_behind]:
+    for page in [page for page in open_pages() if page.state.is_behind]:
         page.state.schedule(lambda page=page: page.interpolation.param.update(playing=True))
 
 
@@ -143,6 +148,24 @@ def census() -> dict[str, float]:
     }  # fmt: skip
 
 
+def sessions() -> list[str]:
+    """Return the ids of the sessions that this process holds."""
+    gc.collect()
+    contexts = (document.session_context for document in list(documents))
+    return [context.id for context in contexts if context is not None]
+
+
+def made_ahead() -> list[str]:
+    """Return the ids of the sessions whose pages were made for whoever comes next: at most one."""
+    return [ahead.session.id for ahead in ahead_handler._ahead.values()]
+
+
+def set_ahead(**seconds: float) -> None:
+    """Make pages ahead after another pause, say."""
+    for name, value in seconds.items():
+        setattr(ahead_handler, name, value)
+
+
 def frozen() -> int:
     """Count what the collector no longer looks through."""
     return gc.get_freeze_count()
@@ -160,5 +183,5 @@ def _answer() -> None:
 
 
 if __name__ == "panel_setup_module":
+    ahead_handler = runpy.run_path(str(WARM_UP))["AheadHandler"]
     threading.Thread(target=_answer, daemon=True).start()
-    runpy.run_path(str(WARM_UP))
