@@ -24,6 +24,9 @@ from vaeviz.training.device import computes_bf16
 EPOCHS_BESIDE = 5
 """After how many epochs bf16 is held beside float32."""
 
+SAMPLES_BESIDE = 3
+"""Posterior samples that are then averaged over: by the same noise, so that they differ by what was learned."""
+
 
 def main() -> None:
     options = parse()
@@ -44,8 +47,10 @@ def main() -> None:
     figures = [Figure(what, loss, "nats", 144, spread=f"{told}, {options.schedule}, {options.learning_rate:g}")]
     if computes_bf16(torch.device("cpu")):
         short = replace(config, epochs=EPOCHS_BESIDE)
-        single = trained_elbo(data, short, options.samples)[0]
-        half = trained_elbo(data, replace(short, precision="bf16"), options.samples)[0]
+        single, half = (
+            trained_elbo(data, replace(short, precision=precision), SAMPLES_BESIDE)[0]
+            for precision in ("float32", "bf16")
+        )
         what = f"test -ELBO of bf16 beside float32's, the same network, {EPOCHS_BESIDE} epochs"
         figures.append(Figure(what, abs(half - single), "nats", 1, spread=f"{half:.2f} and {single:.2f}"))
     else:

@@ -120,6 +120,10 @@ def main() -> None:
     for page, samples in pages.items():
         explores, whole = zip(*samples, strict=True)
         figures += [summary(f"{page} → explores", explores, EXPLORES), summary(f"{page} → whole", whole)]
+    ratios = [ahead / made for (ahead, _), (made, _) in zip(rested, second, strict=True)]
+    spread = f"median of {turns}; {min(ratios):.2f} to {max(ratios):.2f}"
+    figures.append(Figure("a page that was made ahead → explores, beside one made when it is asked for",
+                          statistics.median(ratios), "×", spread=spread))  # fmt: skip
     tell(figures)
     if options.json:
         write(figures, options.json)

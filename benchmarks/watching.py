@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import panel as pn
@@ -60,7 +60,7 @@ def speed(run: vz.TrainingRun, seconds: float) -> float:
 
 @contextmanager
 def connected(sessions: int, address: str, seconds: float) -> Iterator[None]:
-    """Have so many sessions live; each page has been made and sent when it begins."""
+    """Have so many more sessions live; each page has been made and sent when it begins."""
     clients = [
         subprocess.Popen([sys.executable, "-c", CLIENT, address, str(seconds)], stdout=subprocess.PIPE, text=True)
         for _ in range(sessions)
@@ -101,12 +101,14 @@ def main() -> None:
     address = f"http://localhost:{port}/explorer?run={run.id}"
     kept: dict[int, list[float]] = {1: [], 4: []}
     for _ in range(options.turns):
-        for sessions, ratios in kept.items():
-            alone = speed(run, options.seconds)
-            with connected(sessions, address, options.seconds + 60):
+        alone, present = speed(run, options.seconds), 0
+        with ExitStack() as crowd:
+            for sessions, ratios in kept.items():
+                crowd.enter_context(connected(sessions - present, address, 2 * options.seconds + 120))
+                present = sessions
                 watched = speed(run, options.seconds)
-            ratios.append(watched / alone)
-            print(f"alone {alone:7,.0f}   {sessions} watch {watched:7,.0f} examples/s   kept {ratios[-1]:.1%}")
+                ratios.append(watched / alone)
+                print(f"alone {alone:7,.0f}   {sessions} watch {watched:7,.0f} examples/s   kept {ratios[-1]:.1%}")
     figures = [
         Figure(
             f"examples/s kept with {sessions} live session{'s' * (sessions > 1)}", 100 * statistics.median(ratios), "%",

@@ -115,7 +115,7 @@ def filming() -> str:
 
 def behind() -> int:
     """Count the pages whose browsers have not taken yet what they were sent."""
-    return sum(state.is_behind for state in list(states))
+    return sum(page.state.is_behind for page in open_pages())
 
 
 def unsent() -> int:

@@ -14,7 +14,7 @@ from tests.views.conftest import look, make_run
 from vaeviz.latent import decode
 from vaeviz.views import ExplorerState
 from vaeviz.views.pictures import to_bytes
-from vaeviz.views.state import LONGEST_REFRESH, WATCHING_SHARE
+from vaeviz.views.state import LONGEST_REFRESH, LONGEST_REST, LOOKING_SHARE, WATCHING_SHARE
 
 
 def test_a_state_begins_at_the_origin_of_the_newest_snapshot(state: ExplorerState):
@@ -149,6 +149,70 @@ def test_for_a_visitor_who_has_not_come_back_yet_nothing_is_done(state: Explorer
         session.destroy()
 
     asyncio.run(visit())
+
+
+class Connection:
+    """Somebody who is connected to a session."""
+
+    def __init__(self, state: ExplorerState) -> None:
+        self.session = state._document.session_context.session
+        self.session.subscribe(self)
+
+    def close(self) -> None:
+        self.session.unsubscribe(self)
+
+
+def test_of_a_page_that_everybody_has_left_nothing_goes_on(state: ExplorerState):
+    async def visit() -> None:
+        context = ApplicationContext(Application(), io_loop=IOLoop.current())
+        session = await context.create_session_if_needed("visit")
+        with set_curdoc(session.document):
+            state.watch_run()
+        connection = Connection(state)
+        await state._look_again()
+        assert state.tick == 1
+        connection.close()
+        await state._look_again()
+        assert state.tick == 1
+        connection = Connection(state)  # the same session, after a moment without a line
+        await state._look_again()
+        assert state.tick == 2
+        connection.close()
+        session.destroy()
+
+    asyncio.run(visit())
+
+
+def test_all_who_watch_a_training_share_what_looking_may_cost(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("vaeviz.views.state._watching", WeakSet())
+    run = make_run()
+    clock = [100.0]
+    monkeypatch.setattr("vaeviz.views.state.time.perf_counter", lambda: clock[0])
+    present, *others = states = [ExplorerState(run) for _ in range(4)]
+    for state in states:
+        with set_curdoc(Document()):
+            state.watch_run()
+        state.status = "running"
+    monkeypatch.setattr(ExplorerState, "look", lambda self: self.param.update(tick=self.tick + 1))
+
+    def ticks_after(seconds: float, cost: float) -> int:
+        present._look_cost = cost
+        clock[0] += seconds
+        before = present.tick
+        asyncio.run(present._look_again())
+        return present.tick - before
+
+    assert ticks_after(1, 0.01) == 1
+    assert ticks_after(0.9 * 4 * 0.01 / LOOKING_SHARE, 0.01) == 0
+    assert ticks_after(0.2 * 4 * 0.01 / LOOKING_SHARE, 0.01) == 1
+    assert ticks_after(0.9 * LONGEST_REST, 60) == 0  # it is never put off for longer
+    assert ticks_after(0.2 * LONGEST_REST, 60) == 1
+    for other in others:
+        other.status = "finished"
+    assert ticks_after(1.1 * 0.01 / LOOKING_SHARE, 0.01) == 1  # alone, it may look four times as often
+    present.status = "finished"
+    assert ticks_after(0.0, 0.01) == 1  # and as often as it likes, where nothing trains
+    assert present._look_cost < 0.01
 
 
 def test_all_who_watch_a_training_share_what_watching_may_cost(monkeypatch: pytest.MonkeyPatch):

@@ -124,6 +124,12 @@ def is_behind(document: Document | None) -> bool:
     )
 
 
+def is_left(document: Document | None) -> bool:
+    """Whether nobody is connected to a document any more; the server keeps it for a while."""
+    session = getattr(document and document.session_context, "session", None)
+    return getattr(session, "connection_count", 1) == 0
+
+
 def _sockets(document: Document | None) -> Iterator[WebSocketHandler]:
     """Yield the sockets of all who are connected to a document; one, as a rule."""
     session = getattr(document and document.session_context, "session", None)

@@ -163,7 +163,8 @@ class LossView(View):
             if not self._streams or len(source.data["step"]) + len(rows) > MOST_POINTS:
                 self._show_curve(split)
             elif len(rows):
-                source.stream(self._columns(rows))
+                # A few numbers, in the message itself: each array would be two more.
+                source.stream({name: column.tolist() for name, column in self._columns(rows).items()})
         if any(len(part) for parts in new.values() for part in parts):
             self._update_words()
             if self.follow:

@@ -20,12 +20,19 @@ from vaeviz.latent import Plane
 from vaeviz.training import Run, Snapshot
 from vaeviz.training.memory import is_out_of_memory
 from vaeviz.views.cloud import Cloud
-from vaeviz.views.connection import is_behind
+from vaeviz.views.connection import is_behind, is_left
 from vaeviz.views.frame import Frame, Wish, base_of, make_frame
 from vaeviz.views.together import together
 
 PERIOD_MS = 250
 """Milliseconds between two looks at the run: each has curves drawn longer and words written anew."""
+
+LOOKING_SHARE, LONGEST_REST = 0.05, 1.0
+"""Share of a core that these looks may take in this process, in all pages that watch a training, and the most seconds
+that are left out for it between two of them."""
+
+MEAN_OF_LOOKS = 8
+"""Over about so many looks their cost is averaged."""
 
 WATCHING_SHARE = 0.12
 """Share of the wall time that showing new snapshots may take in this process, in all pages that watch a training."""
@@ -101,6 +108,8 @@ class ExplorerState(param.Parameterized):
         self._shown_at = -np.inf
         self._touched_at = -np.inf
         self._cost = 0.0
+        self._looked_at = -np.inf
+        self._look_cost = 0.0
         self._callback = None
         self._document: Document | None = None
         self._is_served = False
@@ -138,13 +147,18 @@ class ExplorerState(param.Parameterized):
             _watching.discard(self)
 
     async def _look_again(self) -> None:
-        if not self.is_behind:
-            self.look()
+        now = time.perf_counter()
+        rest = min(self._watchers_of_training * self._look_cost / LOOKING_SHARE, LONGEST_REST)
+        if self.is_behind or (self.status == "running" and now - self._looked_at < rest):
+            return
+        self._looked_at, start = now, time.thread_time()
+        self.look()
+        self._look_cost += (time.thread_time() - start - self._look_cost) / MEAN_OF_LOOKS
 
     @property
     def is_behind(self) -> bool:
-        """Whether the browser has not taken yet what it was sent: then nothing new is shown, and no film goes on."""
-        return is_behind(self._document)
+        """Whether the browser has not taken yet what it was sent, or is gone: nothing new is shown, no film goes on."""
+        return is_behind(self._document) or is_left(self._document)
 
     @property
     def _has_ended(self) -> bool:
@@ -152,7 +166,12 @@ class ExplorerState(param.Parameterized):
 
     @property
     def _watches_training(self) -> bool:
-        return self.status == "running" and not self._has_ended
+        return self.status == "running" and not self._has_ended and not is_left(self._document)
+
+    @property
+    def _watchers_of_training(self) -> int:
+        """How many pages of this process watch a training: all share what watching may cost."""
+        return max(1, sum(state._watches_training for state in list(_watching)))
 
     def look(self) -> None:
         """Look at the run: its status and metrics at once; its newest snapshot when it is due."""
@@ -189,9 +208,9 @@ class ExplorerState(param.Parameterized):
 
     @property
     def _pause(self) -> float:
-        """Seconds from one snapshot on the screen to the next: all who watch share what watching may cost."""
-        watchers = max(1, sum(state._watches_training for state in list(_watching)))
-        return min(max(SHORTEST_REFRESH, watchers * self._cost / WATCHING_SHARE), LONGEST_REFRESH)
+        """Seconds from one snapshot on the screen to the next."""
+        wish = self._watchers_of_training * self._cost / WATCHING_SHARE
+        return min(max(SHORTEST_REFRESH, wish), LONGEST_REFRESH)
 
     def _refresh_at_once(self) -> None:
         """Begin with a frame that is due now, where there is a loop to do it in; else the next look does."""
