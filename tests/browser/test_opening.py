@@ -33,6 +33,13 @@ source.properties.data.change.connect(() => {
   window.figures_then ??= probe.models().filter((m) => m.type === "Figure").map((m) => m.name)
 })
 """
+EDGE_JS = """
+() => {
+  const {canvas} = Bokeh.index.find_one(probe.figure("cursor")).canvas_view.primary
+  const {data} = canvas.getContext("2d").getImageData(0, 0, 1, canvas.height)
+  return Array.from({length: canvas.height}, (_, row) => Array.from(data.slice(4 * row, 4 * row + 4)))
+}
+"""
 PLACES_JS = """
 (names) => names.map((name) => {
   const {left, top, width, height} = Bokeh.index.find_one(probe.figure(name)).el.getBoundingClientRect()
@@ -59,6 +66,16 @@ def test_the_planes_follow_the_mouse_and_stay_in_their_places_while_the_rest_com
     window.ready()
     for then, now in zip(places, window.page.evaluate(PLACES_JS, EXPLORED), strict=True):
         assert now == pytest.approx(then, abs=1)
+
+
+def test_nothing_of_the_first_painting_stays_at_the_edge_of_the_cursor_card(
+    new_window: Callable[[], Window], explorer_address: str
+):
+    window = new_window().open(explorer_address)
+    column = window.page.evaluate(EDGE_JS)
+    assert len(column) > 100
+    red = [pixel for pixel in column if pixel[0] > pixel[1] and pixel[3] > 0]
+    assert red == []
 
 
 def test_a_page_that_was_made_before_somebody_came_is_as_good(new_window: Callable[[], Window], tmp_path: Path):

@@ -10,7 +10,7 @@ from vaeviz.views.palette import GRAYS, INK, MARK
 from vaeviz.views.pictures import glyph_picture, to_bytes
 from vaeviz.views.view import View, dress
 
-GAP, SPACE, LINES = 0.1, 0.06, 0.2
+GAP, SPACE, LINES, MARGIN = 0.1, 0.06, 0.2, 0.03
 
 # The pictures keep their shape and are as large as the card allows.
 FIT_JS = """
@@ -20,7 +20,7 @@ if (!(w > 0 && h > 0)) { return }
 const height = top - bottom
 const scale = Math.min(w / width, h / height)
 const across = w / scale, up = h / scale
-const x = width / 2 - 0.03, y = (top + bottom) / 2
+const x = left + width / 2, y = (top + bottom) / 2
 fig.x_range.setv({start: x - across / 2, end: x + across / 2})
 fig.y_range.setv({start: y - up / 2, end: y + up / 2})
 """
@@ -95,10 +95,12 @@ class CursorView(View):
         }
         across, top = 1 + SPACE + small, ratio + GAP
         bottom = -LINES
-        figure = Figure(x_range=Range1d(0, across), y_range=Range1d(bottom, top), tools="")
+        # What is painted at the very edge of a canvas stays there: Bokeh clears all but half a pixel of it.
+        figure = Figure(x_range=Range1d(-MARGIN, across + MARGIN), y_range=Range1d(bottom, top), tools="")
         dress(figure, self.figure_name)
         figure.update(toolbar_location=None, min_border=0)
-        fit = CustomJS(args={"fig": figure, "width": across + 0.06, "bottom": bottom, "top": top}, code=FIT_JS)
+        sides = {"left": -MARGIN, "width": across + 2 * MARGIN, "bottom": bottom, "top": top}
+        fit = CustomJS(args={"fig": figure, **sides}, code=FIT_JS)
         for name in ("inner_width", "inner_height"):
             figure.js_on_change(name, fit)
         write = CustomJS(args={"fig": figure, "words": self._words}, code=WORDS_JS)
