@@ -48,7 +48,7 @@ lint: $(INSTALLED)
 test: browser lint
 	$(BIN)/pytest
 
-# Every figure of the README's table, in about a quarter of an hour.
+# Every figure of the README's table.
 bench: browser
 	$(BIN)/python -m benchmarks
 

@@ -3,7 +3,8 @@
     python -m benchmarks.watching
 
 The server and the training share one process, as in the app. A client is a websocket in a process of its own, not a
-browser on the same cores: it receives everything that a browser would. Windows with and without it alternate.
+browser on the same cores: it receives everything that a browser would. Each window with some lies between two without
+any, whose mean it is held against.
 """
 
 import argparse
@@ -100,15 +101,22 @@ def main() -> None:
     speed(run, 5)  # past the start
     address = f"http://localhost:{port}/explorer?run={run.id}"
     kept: dict[int, list[float]] = {1: [], 4: []}
+    before = speed(run, options.seconds)
     for _ in range(options.turns):
-        alone, present = speed(run, options.seconds), 0
+        present, watched = 0, {}
         with ExitStack() as crowd:
-            for sessions, ratios in kept.items():
+            for sessions in kept:
                 crowd.enter_context(connected(sessions - present, address, 2 * options.seconds + 120))
                 present = sessions
-                watched = speed(run, options.seconds)
-                ratios.append(watched / alone)
-                print(f"alone {alone:7,.0f}   {sessions} watch {watched:7,.0f} examples/s   kept {ratios[-1]:.1%}")
+                watched[sessions] = speed(run, options.seconds)
+        after = speed(run, options.seconds)
+        alone = (before + after) / 2
+        for sessions, ratios in kept.items():
+            ratios.append(watched[sessions] / alone)
+            print(
+                f"alone {alone:7,.0f}   {sessions} watch {watched[sessions]:7,.0f} examples/s   kept {ratios[-1]:.1%}"
+            )
+        before = after
     figures = [
         Figure(
             f"examples/s kept with {sessions} live session{'s' * (sessions > 1)}", 100 * statistics.median(ratios), "%",
