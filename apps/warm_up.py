@@ -29,6 +29,9 @@ KEY = token_hex()
 PATIENCE = 60.0
 """Seconds that it then has to answer."""
 
+NOBODY = "default_user"
+"""What Bokeh calls the user where nobody signs in."""
+
 OPENS_ON = "mnist-2d"
 """The run of a page that names none."""
 
@@ -65,9 +68,11 @@ class AheadHandler(DocHandler):
         if self.request.headers.get(OWN_REQUEST) == KEY:
             return await self._make_ahead()
         AheadHandler.asked = True
+        if self.current_user != NOBODY:  # people sign in here: a page belongs to one of them from its beginning
+            return await super().get_session()
         loop = IOLoop.current()
         loop.call_later(self.pause, self._make_ahead)
-        ahead = self._ahead.pop(self.application_context, None) if self._is_served_by_any() else None
+        ahead = self._ahead.pop(self.application_context, None) if self._asks_for_what_all_get() else None
         if ahead is None:
             return await super().get_session()
         session = ahead.session
@@ -85,11 +90,10 @@ class AheadHandler(DocHandler):
             cls._held.remove(session)
             session.unblock_expiration()
 
-    def _is_served_by_any(self) -> bool:
-        """Whether this request gets what everybody gets: it names no other run and no session, and nobody signs in."""
-        if "Bokeh-Session-Id" in self.request.headers or self.current_user != "default_user":
-            return False
-        return self.request.arguments in ({}, {"run": [OPENS_ON.encode()]})
+    def _asks_for_what_all_get(self) -> bool:
+        """Whether this request names no other run, no session and nothing else."""
+        names_no_session = "Bokeh-Session-Id" not in self.request.headers
+        return names_no_session and self.request.arguments in ({}, {"run": [OPENS_ON.encode()]})
 
     async def _make_ahead(self) -> ServerSession:
         """Make a page for whoever comes next, unless there is one; nothing in it is of whoever came before."""

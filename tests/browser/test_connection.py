@@ -52,7 +52,7 @@ def test_after_a_long_cut_in_which_its_session_has_ended_the_page_comes_back_to_
 
         wire.cut()
         window.until(lambda: is_lost(window), "the page says that it is cut off")
-        window.until(lambda: server.ask("census")["explorers"] == 0, "its session has ended", PATIENCE)
+        window.until(lambda: server.ask("sessions") == server.ask("made_ahead"), "its session has ended", PATIENCE)
         step = server.ask("step", run_id=run)
         window.until(lambda: server.ask("step", run_id=run) > step, "training goes on")
         assert is_lost(window)

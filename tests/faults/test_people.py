@@ -86,6 +86,16 @@ def test_with_the_password_the_whole_app_works(guarded: Server):
     guarded.ask("pause", run_id=run)
 
 
+def test_who_signs_in_gets_no_page_that_was_made_for_anybody(guarded: Server):
+    async def come(headers: dict[str, str]) -> None:
+        async with visit(guarded.address, headers) as visitor:
+            await visitor.read_messages(3)
+
+    guarded.ask("set_ahead", pause=0.0)
+    asyncio.run(come(cookies(login(guarded, "opensesame"))))
+    assert guarded.ask("made_ahead") == []
+
+
 def test_a_load_balancer_is_told_that_it_lives(guarded: Server):
     response = fetch(guarded.address.rsplit("/", 1)[0] + "/liveness")
     assert response.code == 200
