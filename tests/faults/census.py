@@ -37,8 +37,8 @@ def register(kind: type) -> WeakSet:
 
     @functools.wraps(make)
     def init(self: object, *arguments: object, **named: object) -> None:
-        alive.add(self)
         make(self, *arguments, **named)
+        alive.add(self)
 
     kind.__init__ = init
     return alive
