@@ -1,15 +1,13 @@
 """A page as it opens: what is explored with comes first, and it stays where it is when the rest follows."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from bokeh.util.token import get_session_id
 
 from tests.browser.driver import Window, served, wait_until
-from tests.faults.server import PATIENCE, explorer
+from tests.faults.server import PATIENCE, explorer, session_in
 
 pytestmark = pytest.mark.browser
 
@@ -82,7 +80,7 @@ def test_a_page_that_was_made_before_somebody_came_is_as_good(new_window: Callab
     with explorer(tmp_path) as server:
         (ahead,) = wait_until(lambda: server.ask("made_ahead"), "a page is made ahead", PATIENCE)
         window = new_window(800).open(server.address)
-        assert get_session_id(re.search(r'"token":"([^"]+)"', window.page.content())[1]) == ahead
+        assert session_in(window.page.content()) == ahead
         window.until(lambda: window.address().endswith("?run=mnist-2d"), "its address names its run")
         before = window.pixels("cursor", "decoded")
         window.hover("latent", 0.5, 0.5)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bokeh.util.token import get_session_id
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
@@ -73,17 +74,28 @@ def explorer(folder: Path, *options: str, environment: Mapping[str, str] | None 
         process.communicate()
 
 
+def token_in(page: str) -> str:
+    """Return the token with which a page connects to its session."""
+    found = re.search(r'"token":"([^"]+)"', page)
+    assert found, page[:500]
+    return found[1]
+
+
+def session_in(page: str) -> str:
+    """Return the id of a page's session."""
+    return get_session_id(token_in(page))
+
+
 @asynccontextmanager
 async def visit(address: str, headers: Mapping[str, str] | None = None) -> Iterator["Visitor"]:
     """Open the page as a browser does: fetch it, connect to its session, tell that it is shown."""
     client = AsyncHTTPClient(force_instance=True, max_clients=1)
     page = await client.fetch(address, connect_timeout=PATIENCE, request_timeout=PATIENCE, headers=dict(headers or {}))
     client.close()
-    found = re.search(r'"token":"([^"]+)"', page.body.decode())
-    assert found, page.body.decode()[:500]
+    token = token_in(page.body.decode())
     there = address.split("?")[0].replace("http", "ws", 1) + "/ws"
     request = HTTPRequest(there, connect_timeout=PATIENCE, request_timeout=PATIENCE, headers=dict(headers or {}))
-    socket = await websocket_connect(request, subprotocols=["bokeh", found[1]])
+    socket = await websocket_connect(request, subprotocols=["bokeh", token])
     visitor = Visitor(socket, page.body.decode())
     try:
         for _ in range(3):  # the server's greeting: header, metadata, content

@@ -1,16 +1,15 @@
 """A page is made before somebody asks for it; each is given to one person only, and none stays that nobody uses."""
 
 import asyncio
-import re
 import urllib.request
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import pytest
-from bokeh.util.token import generate_session_id, get_session_id
+from bokeh.util.token import generate_session_id
 
 from tests.browser.driver import wait_until
-from tests.faults.server import PATIENCE, Server, explorer, visit
+from tests.faults.server import PATIENCE, Server, explorer, session_in, visit
 
 LONG, SHORT = 1000.0, 0.1
 """Seconds."""
@@ -37,10 +36,6 @@ def server(started: Server) -> Server:
 def fetch(address: str) -> str:
     """Ask for a page, without connecting to it, and return the id of its session."""
     return session_in(urllib.request.urlopen(address, timeout=PATIENCE).read().decode())
-
-
-def session_in(page: str) -> str:
-    return get_session_id(re.search(r'"token":"([^"]+)"', page)[1])
 
 
 def sessions_of_those_who_come(address: str, count: int = 1, headers: dict[str, str] | None = None) -> list[str]:

@@ -126,14 +126,17 @@ def is_behind(document: Document | None) -> bool:
 
 def is_left(document: Document | None) -> bool:
     """Whether nobody is connected to a document any more; the server keeps it for a while."""
-    session = getattr(document and document.session_context, "session", None)
-    return getattr(session, "connection_count", 1) == 0
+    return getattr(_session_of(document), "connection_count", 1) == 0
 
 
 def _sockets(document: Document | None) -> Iterator[WebSocketHandler]:
     """Yield the sockets of all who are connected to a document; one, as a rule."""
-    session = getattr(document and document.session_context, "session", None)
-    for connection in getattr(session, "_subscribed_connections", ()):
+    for connection in getattr(_session_of(document), "_subscribed_connections", ()):
         socket = getattr(connection, "_socket", None)
         if isinstance(socket, WebSocketHandler):
             yield socket
+
+
+def _session_of(document: Document | None) -> object:
+    """Return the server's session of a document; None where there is none, such as in a notebook."""
+    return getattr(document and document.session_context, "session", None)
