@@ -6,6 +6,7 @@ import pytest
 from bokeh.application import Application
 from bokeh.document import Document
 from bokeh.server.contexts import ApplicationContext
+from bokeh.server.session import ServerSession
 from panel.io.state import set_curdoc
 from scipy.special import ndtri
 from tornado.ioloop import IOLoop
@@ -120,14 +121,20 @@ def test_a_snapshot_that_cannot_be_shown_is_told_once_and_the_last_one_stays(
     assert state.alert == ""
 
 
+async def session_that_watches(state: ExplorerState) -> tuple[ServerSession, ApplicationContext]:
+    """Let a state watch its run in a session of its own, which lives as long as its application."""
+    context = ApplicationContext(Application(), io_loop=IOLoop.current())
+    session = await context.create_session_if_needed("visit")
+    with set_curdoc(session.document):
+        state.watch_run()
+    return session, context
+
+
 def test_what_comes_after_its_session_has_ended_is_not_done(state: ExplorerState):
     done = []
 
     async def visit() -> None:
-        context = ApplicationContext(Application(), io_loop=IOLoop.current())
-        session = await context.create_session_if_needed("visit")
-        with set_curdoc(session.document):
-            state.watch_run()
+        session, _context = await session_that_watches(state)
         state.schedule(lambda: done.append("while it lasts"))
         while not done:
             await asyncio.sleep(0)
@@ -140,10 +147,7 @@ def test_what_comes_after_its_session_has_ended_is_not_done(state: ExplorerState
 
 def test_for_a_visitor_who_has_not_come_back_yet_nothing_is_done(state: ExplorerState):
     async def visit() -> None:
-        context = ApplicationContext(Application(), io_loop=IOLoop.current())
-        session = await context.create_session_if_needed("visit")
-        with set_curdoc(session.document):
-            state.watch_run()
+        session, _context = await session_that_watches(state)
         assert session.document.session_callbacks == []
         state.unwatch_run()
         session.destroy()
@@ -164,10 +168,7 @@ class Connection:
 
 def test_of_a_page_that_everybody_has_left_nothing_goes_on(state: ExplorerState):
     async def visit() -> None:
-        context = ApplicationContext(Application(), io_loop=IOLoop.current())
-        session = await context.create_session_if_needed("visit")
-        with set_curdoc(session.document):
-            state.watch_run()
+        session, _context = await session_that_watches(state)
         connection = Connection(state)
         await state._look_again()
         assert state.tick == 1
