@@ -4,6 +4,7 @@ import ctypes
 import functools
 import gc
 import json
+import re
 import runpy
 import sys
 import threading
@@ -15,7 +16,10 @@ from weakref import WeakSet
 import numpy as np
 import psutil
 import torch
+from bokeh.core.json_encoder import serialize_json
+from bokeh.core.serialization import Serialized
 from bokeh.document import Document
+from panel.io.document import hold
 
 from tests.browser.driver import WARM_UP
 from vaeviz import Dataset, DenseVAE, TrainConfig, TrainingRun
@@ -25,6 +29,7 @@ from vaeviz.views.runs import find_run, register_run
 from vaeviz.views.state import ExplorerState
 
 FOREVER = 10**9
+PATIENCE = 60.0
 
 
 def register(kind: type) -> WeakSet:
@@ -136,7 +141,7 @@ class Heap(ctypes.Structure):
 
     _fields_: ClassVar = [
         (name, ctypes.c_size_t)
-        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+        for name in re.findall(r"\w+", "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost")
     ]
 
 
@@ -179,6 +184,40 @@ def sessions() -> list[str]:
 def made_ahead() -> list[str]:
     """Return the ids of the sessions whose pages were made for whoever comes next: at most one."""
     return [ahead.session.id for ahead in ahead_handler._ahead.values()]
+
+
+def prepared() -> list[str]:
+    """Return the ids of those sessions of which what a browser is sent is ready."""
+    return [ahead.session.id for ahead in ahead_handler._ahead.values() if ahead.html]
+
+
+def prepared_and_fresh() -> list[str]:
+    """Return what a browser would be sent of the page that was made ahead, as it is ready and as it would be now."""
+    (ahead,) = ahead_handler._ahead.values()
+    document = ahead.session.document
+
+    def written(content: Serialized) -> str:
+        text = serialize_json(content.content)
+        for i, buffer in enumerate(content.buffers):  # their ids are new each time
+            text = text.replace(f'"{buffer.id}"', f'"buffer {i} {hash(buffer.to_bytes())}"')
+        return text
+
+    return [written(content) for content in (document.to_json(), Document.to_json(document))]
+
+
+def rename_ahead(title: str) -> None:
+    """Change the title of the page that was made ahead, while Panel holds back what changes."""
+    (ahead,) = ahead_handler._ahead.values()
+    document = ahead.session.document
+
+    def rename() -> None:
+        with hold(document):
+            document.title = title
+
+    renamed = threading.Event()
+    document.add_next_tick_callback(rename)
+    document.add_next_tick_callback(renamed.set)
+    assert renamed.wait(PATIENCE)
 
 
 def set_ahead(**seconds: float) -> None:

@@ -123,6 +123,15 @@ class Visitor:
         for part in ({"msgid": "1", "msgtype": "PATCH-DOC"}, {}, patch):
             await self.socket.write_message(json.dumps(part))
 
+    async def pull(self) -> str:
+        """Ask for the page as it is, as a browser does first, and return what is answered."""
+        for part in ({"msgid": "2", "msgtype": "PULL-DOC-REQ"}, {}, {}):
+            await self.socket.write_message(json.dumps(part))
+        while '"PULL-DOC-REPLY"' not in str(await self.read()):
+            pass
+        await self.read()  # the metadata
+        return str(await self.read())
+
     async def read(self) -> str | bytes:
         """Return the next part of a message."""
         part = await asyncio.wait_for(self.socket.read_message(), PATIENCE)

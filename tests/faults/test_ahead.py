@@ -1,6 +1,8 @@
 """A page is made before somebody asks for it; each is given to one person only, and none stays that nobody uses."""
 
 import asyncio
+import json
+import re
 import urllib.request
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -28,7 +30,7 @@ def server(started: Server) -> Server:
     started.ask("set_ahead", pause=SHORT, connects=SHORT, life=LONG)
     if not started.ask("made_ahead"):
         fetch(started.address)
-    wait_until(lambda: started.ask("sessions") == started.ask("made_ahead") != [], "one is made ahead", PATIENCE)
+    wait_until(lambda: started.ask("sessions") == started.ask("prepared") != [], "one is made ahead", PATIENCE)
     started.ask("set_ahead", pause=LONG, connects=LONG, life=LONG)
     return started
 
@@ -57,6 +59,33 @@ def test_who_comes_first_gets_what_was_made_and_everybody_a_page_of_their_own(se
     assert ahead in came
     assert len(set(came)) == 3
     assert server.ask("made_ahead") == []
+
+
+def pulled(address: str) -> tuple[str, str]:
+    """Return what a browser is sent of a page: its frame, and what is in it."""
+
+    async def come() -> tuple[str, str]:
+        async with visit(address) as visitor:
+            return visitor.page, await visitor.pull()
+
+    return asyncio.run(come())
+
+
+def test_what_is_prepared_is_the_page_as_it_is(server: Server):
+    prepared, fresh = server.ask("prepared_and_fresh")
+    assert "latent" in prepared
+    assert prepared == fresh
+    frame, content = pulled(server.address)
+    assert "panel-material-ui.bundle.js" in frame
+    assert [root["id"] for root in json.loads(content)["doc"]["roots"]] == re.findall(r'data-root-id="(\w+)"', frame)
+
+
+def test_a_page_that_changes_is_sent_as_it_is_then(server: Server):
+    server.ask("rename_ahead", title="another title")
+    assert server.ask("prepared") == []
+    frame, content = pulled(server.address)
+    assert "<title>another title</title>" in frame
+    assert json.loads(content)["doc"]["title"] == "another title"
 
 
 def test_a_page_that_was_made_ahead_gets_all_its_parts(server: Server):

@@ -21,6 +21,9 @@ button:hover { background: color-mix(in srgb, currentColor 8%, transparent); }
 button:focus-visible { outline: 2px solid currentColor; outline-offset: 1px; }
 button[aria-pressed=true] { color: #111; background: var(--vv-chip); }
 """
+ROW_HEIGHT = 24
+"""Pixels. The chips have their room before they are there: what grows has all that is around it laid out anew."""
+
 SOLO = "solo", INK, "While on, a click on a class shows it alone; a second click shows all again"
 MANY_CLASSES = 10
 
@@ -56,7 +59,9 @@ class Chips(pn.custom.JSComponent):
     """
 
     def __init__(self, on_click: Callable[[int], None], **params) -> None:
-        super().__init__(stylesheets=[CHIPS_CSS], margin=0, **params)
+        super().__init__(
+            stylesheets=[CHIPS_CSS], margin=0, sizing_mode="stretch_width", min_height=ROW_HEIGHT, **params
+        )
         self._handle_msg = on_click
 
 
@@ -71,7 +76,7 @@ class Legend(pn.viewable.Viewer):
 
     def __init__(self, **params) -> None:
         super().__init__(**params)
-        self.box = pn.Column(stylesheets=[LEGEND_CSS], margin=0)
+        self.box = pn.Column(stylesheets=[LEGEND_CSS], margin=0, sizing_mode="stretch_width")
         self._chips = Chips(self.click)
         self._count = 0
 

@@ -41,12 +41,25 @@ while the browser asks for the scripts; as long as it has nothing to show yet; a
 
 TEMPLATE = jinja2.Environment(autoescape=True).from_string("""
 {% extends base %}
+{% block preamble %}
+{{- super() }}
+{%- if widgets %}<link rel="modulepreload" href="{{ widgets }}">{% endif %}
+{% endblock %}
 {% block postamble %}
-{%- if widgets %}<script>importShim("{{ widgets }}")</script>{% endif %}
+{%- if widgets %}
+<script>
+{
+  const widgets = "{{ widgets }}", shim = window.importShim
+  window.importShim = Object.assign((url, ...others) => url === widgets ? import(url) : shim(url, ...others), shim)
+  importShim(widgets)
+}
+</script>
+{% endif %}
 <style>#loader:not(.error) { background: none; }</style>
 {% endblock %}
 """)
-"""The browser reads the widgets' code while the first part is made, and not when that has come; it shows an empty page
+"""The browser reads the widgets' code while the first part is made, and not when that has come; and it reads it itself,
+and has it not read by a script first, which looks for what older browsers can't import. It shows an empty page
 meanwhile, and not a gray one."""
 
 NEW = "new"
