@@ -12,7 +12,7 @@ from tests.browser.driver import wait_until
 from tests.faults.server import PATIENCE, Server, explorer, visit
 
 CROWD, SESSIONS = (int(word) for word in os.environ.get("VAEVIZ_TEST_SESSIONS", "8 16").split())
-"""How many come at once, and how many in all; `make soak` has 20 and 100."""
+"""How many come at once, and how many in all after the first of them; `make soak` has 20 and 100."""
 
 MOST_MB = 100.0
 """By how much the memory of the process may grow in all, in MB; the timeline of the run included. What was let go of
