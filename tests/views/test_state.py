@@ -15,7 +15,7 @@ from tests.views.conftest import look, make_run
 from vaeviz.latent import decode
 from vaeviz.views import ExplorerState
 from vaeviz.views.pictures import to_bytes
-from vaeviz.views.state import LONGEST_REFRESH, LONGEST_REST, LOOKING_SHARE, WATCHING_SHARE
+from vaeviz.views.state import LONGEST_OF_MANY, LONGEST_REFRESH, LONGEST_REST, LOOKING_SHARE, WATCHING_SHARE
 
 
 def test_a_state_begins_at_the_origin_of_the_newest_snapshot(state: ExplorerState):
@@ -226,6 +226,9 @@ def test_all_who_watch_a_training_share_what_watching_may_cost(monkeypatch: pyte
         state.status = "running"
     present._cost = 0.06
     assert present._pause == pytest.approx(4 * 0.06 / WATCHING_SHARE)
+    present._cost = 60
+    assert present._pause == LONGEST_OF_MANY
+    present._cost = 0.06
     others[0].unwatch_run()
     others[1].status = "finished"
     others[2]._is_served = True  # and its session has ended

@@ -34,11 +34,11 @@ that are left out for it between two of them."""
 MEAN_OF_LOOKS = 8
 """Over about so many looks their cost is averaged."""
 
-WATCHING_SHARE = 0.12
+WATCHING_SHARE = 0.08
 """Share of the wall time that showing new snapshots may take in this process, in all pages that watch a training."""
 
-SHORTEST_REFRESH, LONGEST_REFRESH = 0.3, 3.0
-"""Seconds between two snapshots on the screen, at least and at most."""
+SHORTEST_REFRESH, LONGEST_REFRESH, LONGEST_OF_MANY = 0.3, 4.0, 10.0
+"""Seconds between two snapshots on the screen: at least, at most, and at most where several pages watch."""
 
 HAND_RESTS, HAND_WAITS = 0.5, 6.0
 """While the hand moves, the picture stands still, so that it is under the hand at once: a new snapshot comes when the
@@ -209,8 +209,8 @@ class ExplorerState(param.Parameterized):
     @property
     def _pause(self) -> float:
         """Seconds from one snapshot on the screen to the next."""
-        wish = self._watchers_of_training * self._cost / WATCHING_SHARE
-        return min(max(SHORTEST_REFRESH, wish), LONGEST_REFRESH)
+        alone = min(self._cost / WATCHING_SHARE, LONGEST_REFRESH)
+        return min(max(SHORTEST_REFRESH, self._watchers_of_training * alone), LONGEST_OF_MANY)
 
     def _refresh_at_once(self) -> None:
         """Begin with a frame that is due now, where there is a loop to do it in; else the next look does."""
