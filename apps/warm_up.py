@@ -70,8 +70,7 @@ class Ahead:
 
         Another thread does it, so that those who are connected don't notice. The document is locked meanwhile.
         """
-        if not self.session.destroyed:
-            await self.session.with_document_locked(self._prepare, resources)
+        await self.session.with_document_locked(self._prepare, resources)  # which does nothing once it has ended
 
     async def give(self) -> str | None:
         """Give the page away; return what is prepared, once nobody is about to."""
@@ -148,13 +147,13 @@ class AheadHandler(DocHandler):
 
     async def get_session(self) -> ServerSession:
         """Return the session of the page that is asked for."""
-        if self.request.headers.get(OWN_REQUEST) == KEY:
+        if self._asks_itself():
             return await self._make_ahead()
         return await super().get_session() if self._taken is None else self._taken.session
 
     def _take(self) -> Ahead | None:
         """Return the page that was made ahead, if there is one, and this request may have it; then it is given away."""
-        if self.request.headers.get(OWN_REQUEST) == KEY:
+        if self._asks_itself():
             return None
         AheadHandler.asked = True
         if self.current_user != NOBODY or config.authorize_callback:
@@ -178,6 +177,10 @@ class AheadHandler(DocHandler):
             cls._held.remove(ahead.session)
             ahead.forget()
             ahead.session.unblock_expiration()
+
+    def _asks_itself(self) -> bool:
+        """Whether it is this process that asks, to have a page made."""
+        return self.request.headers.get(OWN_REQUEST) == KEY
 
     def _asks_for_what_all_get(self) -> bool:
         """Whether this request names no other run, no session and nothing else."""
