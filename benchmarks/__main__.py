@@ -25,9 +25,9 @@ from benchmarks.record import Figure, read, tell
 
 ROOT = Path(__file__).parents[1]
 WHOLE: dict[str, list[str]] = {
-    "training": ["--rounds", "12", "--bf16"], "elbo": [], "watching": ["--seconds", "5", "--turns", "4"],
-    "watch_cost": ["--steps", "500"], "touch": ["--moves", "100"], "timeline": ["--turns", "60"], "loss_delay": [],
-    "follow_delay": ["--seconds", "20"], "start": [], "scale": [],
+    "training": ["--rounds", "10", "--bf16"], "elbo": [], "watching": ["--seconds", "5", "--turns", "4"],
+    "watch_cost": ["--steps", "400"], "touch": ["--moves", "100"], "timeline": ["--turns", "40"], "loss_delay": [],
+    "follow_delay": ["--seconds", "15"], "start": [], "scale": [],
 }  # fmt: skip
 """The benchmarks whose figures stand in the table, and how long each is."""
 

@@ -211,7 +211,7 @@ def main() -> None:
         log = Path(folder) / "log"
         if "points" in parts:
             for count in (60_000,) if quick else map(int, options.points):
-                figures += points(browser, count, 8 if quick else 64, log)  # as many zooms in as out
+                figures += points(browser, count, 8 if quick else 48, log)  # as many zooms in as out
         if "rows" in parts:
             figures += history(browser, (10, 10**4 if quick else 10**6), 1 if quick else 3, log)
     if "images" in parts:

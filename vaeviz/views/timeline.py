@@ -21,7 +21,7 @@ BAR_CSS = """
 LABEL_CSS = ":host { font-size: 12px; max-width: 190px; } :host > div > div { text-align: right; }"
 LIVE = {
     "padding": "1px 10px", "fontSize": "12px", "textTransform": "none", "lineHeight": 1.6, "borderRadius": "12px",
-    "&.Mui-selected, &.Mui-selected:hover": {"backgroundColor": "#2e9e4f", "color": "#fff"},
+    "&.Mui-selected, &.Mui-selected:hover": {"backgroundColor": "#2e9e4f", "color": "#fff !important"},
 }  # fmt: skip
 
 
