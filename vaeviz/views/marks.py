@@ -88,6 +88,12 @@ LOOKS = (
 """Cursor and nearest example, in the order of the rows of the spots' source."""
 
 
+def nearest_in(figure: Figure, x: float, y: float) -> tuple[float, float]:
+    """Return the point of what a figure shows that is nearest to a point: events come from its margins, too."""
+    across, up = figure.x_range, figure.y_range
+    return float(np.clip(x, across.start, across.end)), float(np.clip(y, up.start, up.end))
+
+
 class Marks:
     """The marks on one figure.
 
@@ -156,9 +162,9 @@ class Marks:
 
     def _on_pan(self, event: Pan) -> None:
         if self._held is not None:
-            self._on_drag(self._held, event.x, event.y)
+            self._on_drag(self._held, *nearest_in(self.figure, event.x, event.y))
 
     def _on_pan_end(self, event: PanEnd) -> None:
         if self._held is not None:
             held, self._held = self._held, None
-            self._on_drag(held, event.x, event.y)
+            self._on_drag(held, *nearest_in(self.figure, event.x, event.y))

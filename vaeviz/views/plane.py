@@ -2,11 +2,11 @@
 
 import holoviews as hv
 import numpy as np
-from bokeh.events import MouseMove, Tap
+from bokeh.events import MouseMove, PointEvent, Tap
 from bokeh.models import CustomJS, Plot
 
 from vaeviz.views.journey import route_line
-from vaeviz.views.marks import Marks
+from vaeviz.views.marks import Marks, nearest_in
 from vaeviz.views.pencil import Pencil
 from vaeviz.views.planes import Coordinates, axis_label, from_z, into_z
 from vaeviz.views.view import View, dress
@@ -18,11 +18,19 @@ OPTIONS = {
     "framewise": False,
 }
 
-# One unit is as long across as it is up, whatever the card's shape: the horizontal range gives way.
+# One unit is as long across as it is up, whatever the card's shape: the horizontal range gives way. Where the whole of
+# the plane is shown, it is that also in a card that is higher than wide.
 EQUAL_ASPECT_JS = """
 const x = fig.x_range, y = fig.y_range, w = fig.properties.inner_width.is_unset ? 0 : fig.inner_width,
   h = fig.properties.inner_height.is_unset ? 0 : fig.inner_height
 if (!(w > 0 && h > 0)) { return }
+const home = (y.reset_end - y.reset_start) / 2, center = (y.reset_start + y.reset_end) / 2, span = (y.end - y.start) / 2
+const is = (value, other) => Math.abs(value - other) <= 1e-9 * home
+const whole = home * Math.max(1, h / w)
+if (is((y.start + y.end) / 2, center) && (is(span, home) || is(span, fig._whole)) && !is(span, whole)) {
+  fig._whole = whole
+  y.setv({start: center - whole, end: center + whole})
+}
 const middle = (x.start + x.end) / 2, half = (y.end - y.start) * w / h / 2
 if (Math.abs(half * 2 - (x.end - x.start)) > 1e-9) { x.setv({start: middle - half, end: middle + half}) }
 """
@@ -64,10 +72,12 @@ class PlaneView(View):
 
     def _on_move(self, event: MouseMove) -> None:
         marks = self._marks[event.model.id]
-        if marks.held is None and np.isfinite((event.x, event.y)).all():
+        if marks.held is None and _is_in(event):
             self.state.point_at(self._code(event.x, event.y), self.figure_name)
 
     def _on_tap(self, event: Tap) -> None:
+        if not _is_in(event):
+            return
         code = self._code(event.x, event.y)
         self.state.place_endpoint(self._nearer_endpoint(code), code)
 
@@ -154,3 +164,8 @@ class PlaneView(View):
         figure.yaxis.axis_label = (
             "(no second dimension)" if flat else axis_label(self.state.axis_name(1), self.plane_coordinates)
         )
+
+
+def _is_in(event: PointEvent) -> bool:
+    """Whether what is seen of the plane is pointed at, and not a margin of the figure."""
+    return (event.x, event.y) == nearest_in(event.model, event.x, event.y)

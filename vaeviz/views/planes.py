@@ -10,6 +10,9 @@ from vaeviz.latent import to_u, to_z
 Coordinates = Literal["z", "u"]
 """z itself, or u = Φ(z), the prior's percentile."""
 
+EDGE = 1e-3
+"""The percentile nearest to 0 that a hand can point at (and 1 less it): z = -3.1. The edge itself is infinitely far."""
+
 
 def from_z(points: Float[np.ndarray, "N 2"], coordinates: Coordinates) -> Float[np.ndarray, "N 2"]:
     """Return points of the latent plane in these coordinates."""
@@ -17,8 +20,8 @@ def from_z(points: Float[np.ndarray, "N 2"], coordinates: Coordinates) -> Float[
 
 
 def into_z(points: Float[np.ndarray, "N 2"], coordinates: Coordinates) -> Float[np.ndarray, "N 2"]:
-    """Return points given in these coordinates in z."""
-    return to_z(points) if coordinates == "u" else points
+    """Return points that a hand has pointed at in these coordinates, in z."""
+    return to_z(np.clip(points, EDGE, 1 - EDGE)) if coordinates == "u" else points
 
 
 def axis_label(name: str, coordinates: Coordinates) -> str:
