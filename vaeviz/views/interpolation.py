@@ -1,7 +1,5 @@
 """Ways through the latent space: the strip of images along a route, and a frame that plays along it."""
 
-import html
-
 import numpy as np
 import panel as pn
 import param
@@ -18,7 +16,7 @@ from vaeviz.views.pictures import mosaic
 from vaeviz.views.plots import picture_plot
 from vaeviz.views.rail import Rail
 from vaeviz.views.route import RouteControls
-from vaeviz.views.view import View, choice, dress, one_line, plot_pane, switch, text, toggle
+from vaeviz.views.view import View, choice, dress, headline, one_line, plot_pane, switch, text, toggle
 
 ROWS, COLUMNS = 2, 10
 TILES = ROWS * COLUMNS
@@ -269,6 +267,6 @@ class InterpolationView(View):
             "walk": f"{frames:,} frames under the prior",
             "drawn": f"{frames:,} frames along your line" if frames else "nothing is drawn yet",
         }[self.state.route]
-        words = f"<div><b>{self.title}</b> <span>{html.escape(hint)}</span></div>"
+        words = headline(self.title, hint)
         if self._title.object != words:
             self._title.object = words

@@ -28,7 +28,7 @@ from vaeviz.views.raster import RasterLayer
 from vaeviz.views.scatter import Scene, in_figure, placed
 from vaeviz.views.shade import shade
 from vaeviz.views.together import together
-from vaeviz.views.view import COMPACT, choice, one_line, plot_pane, switch, text, toggle
+from vaeviz.views.view import COMPACT, choice, headline, one_line, plot_pane, switch, text, toggle
 
 ROW_CSS = """
 :host { flex-direction: row; flex-wrap: wrap; align-items: center; gap: 6px; padding: 0 8px 2px 12px; width: 100%;
@@ -374,7 +374,7 @@ class LatentView(PlaneView):
         hint = self.hint if self.split == "all" else f"{self.split} split"
         if self._is_large:
             hint += f", {len(state.frame.snapshot.ids):,} points"
-        self._title.object = f"<div><b>{self.title}</b> <span>{hint}</span></div>"
+        self._title.object = headline(self.title, hint)
         shares = state.plane.explained
         if shares is not None:
             words = " + ".join(f"PC{i + 1} {share:.0%}" for i, share in enumerate(shares))

@@ -7,7 +7,7 @@ import html
 from vaeviz.models import VAE, model_graph
 from vaeviz.training import Run
 from vaeviz.views.graph import GRAPH_CSS, graph_markup
-from vaeviz.views.view import Markup, View
+from vaeviz.views.view import Markup, View, headline
 
 BODY_CSS = ":host { overflow-x: auto; overflow-y: hidden; min-height: 0; scrollbar-width: thin; }"
 
@@ -55,7 +55,7 @@ class ModelView(View):
 
     def _show(self, run: Run, words: str, markup: str) -> None:
         if run is self.state.run:
-            self._title.object = f"<div><b>{self.title}</b> <span>{html.escape(words)}</span></div>"
+            self._title.object = headline(self.title, words)
             self._graph.object = markup
 
 

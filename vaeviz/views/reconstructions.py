@@ -1,6 +1,5 @@
 """Examples, selected or of a split at random, their reconstructions, where the two differ, and what each costs."""
 
-import html
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ from vaeviz.latent import decode, embed, per_example_elbo
 from vaeviz.training import Run, Snapshot
 from vaeviz.views.pictures import mosaic
 from vaeviz.views.tiles import Tiles, Word
-from vaeviz.views.view import COMPACT, View, choice, switch
+from vaeviz.views.view import COMPACT, View, choice, headline, switch
 
 MOST = 14
 ROWS = ("original", "reconstruction", "difference")
@@ -153,7 +152,7 @@ class ReconstructionView(View):
         self._count.visible = self._others.visible = self.source != "selected"
         pairs = self._pairs()
         self._tiles.show(pairs.picture, len(pairs.ids), len(ROWS), self._words(pairs))
-        self._title.object = f"<div><b>{self.title}</b> <span>{html.escape(self._hint())}</span></div>"
+        self._title.object = headline(self.title, self._hint())
 
     def _words(self, pairs: Pairs) -> list[Word]:
         """Return names of the rows at the left, labels above, and costs below each example."""

@@ -92,6 +92,12 @@ def text(markup: str = "", css: str = TITLE_CSS, **params) -> Markup:
     return Markup(f"<div>{markup}</div>", stylesheets=[css], margin=0, **params)
 
 
+def headline(title: str, hint: str) -> str:
+    """Return the markup of a card's title; where the card has no room for all of the hint, the mouse finds it."""
+    hint = html.escape(hint)
+    return f'<div title="{hint}"><b>{title}</b> <span>{hint}</span></div>'
+
+
 class View(pn.viewable.Viewer):
     """A view of a run, or of a state that it shares with other views.
 
@@ -112,7 +118,8 @@ class View(pn.viewable.Viewer):
 
     def __init__(self, state: ExplorerState | Run, **params) -> None:
         super().__init__(state=state if isinstance(state, ExplorerState) else ExplorerState(state), **params)
-        self._title = text(f"<b>{self.title}</b> <span>{self.hint}</span>")
+        self._title = text()
+        self._title.object = headline(self.title, self.hint)
         self._head = pn.Row(self._title, stylesheets=[HEAD_CSS], sizing_mode="stretch_width", margin=0)
         self._controls: tuple[pn.viewable.Viewable, ...] = ()
 
