@@ -70,6 +70,8 @@ def main() -> int:
         "cores": os.cpu_count(), "python": platform.python_version(), "torch": torch.__version__,
         "at": datetime.now(UTC).isoformat(timespec="minutes"),
     }  # fmt: skip
+    if not options.only:
+        machine["minutes"] = round(sum(took.values()) / 60, 1)
     if options.device:
         machine |= {"device": options.device, "gpu": torch.cuda.get_device_name(options.device)}
     rows = {name: [figure._asdict() for figure in each] for name, each in figures.items()}

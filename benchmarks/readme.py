@@ -44,6 +44,8 @@ def table(record: dict) -> str:
     )
     if "gpu" in machine:
         about = f"{machine['gpu']}, {about}"
+    if "minutes" in machine:
+        about += f" All in one run of {machine['minutes']:g} minutes."
     return "\n".join([*lines, "", about, ""])
 
 
