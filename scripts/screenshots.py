@@ -32,7 +32,7 @@ def main() -> None:
         window.page.screenshot(path=IMAGES / "explorer-light.png")
         window.page.locator(".MuiAppBar-root button").last.click()
         window.click("u = Φ(z)")
-        window.until(lambda: window.page.evaluate("probe.figure('latent').y_range.end") == 1, "the axes are u")
+        window.until(lambda: window.page.evaluate("probe.figure('latent').y_range.reset_end") == 1, "the axes are u")
         window.page.evaluate(
             "probe.figure('latent').toolbar.tools.find((t) => t.type === 'LassoSelectTool').active = true"
         )

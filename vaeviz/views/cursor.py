@@ -117,7 +117,7 @@ class CursorView(View):
                 figure.image_rgba("image", "x", "y", "dw", "dh", source=source)
             outline = MARK if source is self._decoded else INK
             figure.block([x], [y], [w], [h], fill_alpha=0, line_color=outline, line_width=1.5)
-        captions = [(0, top - GAP * 0.6, "decoded here"), (1 + SPACE, top - GAP * 0.6, "nearest real one"),
+        captions = [(0, top - GAP * 0.6, "decoded here"), (1 + SPACE, top - GAP * 0.6, "nearest real"),
                     (1 + SPACE, ratio * small + GAP * 0.4, "reconstructed")]  # fmt: skip
         for x, y, caption in captions:
             figure.text([x], [y], text=[caption], text_font_size="12px", text_color=INK, text_baseline="middle")
