@@ -1,5 +1,6 @@
 """Views in a real JupyterLab and a real Notebook 7, as a person has them there."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,7 @@ def test_all_cells_run_and_the_views_live_and_agree(lab: Lab):
     lab.hover("manifold", 0, 0.3, 0.7)
     wait_until(lambda: lab.spot("latent", 0) == pytest.approx([-0.524, 0.524], abs=0.05), "the mouse is marked")
     wait_until(lambda: lab.spot("latent", 1) == lab.spot("latent", 0), "the view of the other cell agrees")
+    point_beyond_the_first_range(lab)
 
     wait_until(
         lambda: lab.column("latent", 0, "examples", "horizontal") == lab.column("latent", 1, "examples", "horizontal"),
@@ -76,3 +78,14 @@ def test_views_stand_beside_each_other_as_ipywidgets_and_live(lab: Lab, tmp_path
     image = lab.pixels("cursor", 0, "decoded")
     lab.hover("latent", 0, 1.0, 0.5)
     wait_until(lambda: lab.pixels("cursor", 0, "decoded") != image, "the decoded image follows the mouse")
+    point_beyond_the_first_range(lab)
+
+
+def point_beyond_the_first_range(lab: Lab) -> None:
+    """Zoom out, point at what is seen now and was not before, and see that the cursor is there."""
+    lab.hover("latent", 0, 0.0, 0.0)
+    lab.page.mouse.wheel(0, 600)
+    wait_until(lambda: lab.page.evaluate("probe.figures('latent')[0].x_range.end") > 7, "it is zoomed out")
+    lab.hover("latent", 0, 6.0, 0.5)
+    words = "Bokeh.documents.flatMap((d) => [...d.all_models]).find((m) => m.name === 'cursor words').data.words[0]"
+    wait_until(lambda: re.search(r"z1 = \+(6\.0|5\.9)", lab.page.evaluate(words)), "the cursor is there")
