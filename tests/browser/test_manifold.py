@@ -28,10 +28,7 @@ def ranges(window: Window) -> list[float]:
 
 
 def test_all_tiles_are_whole_in_a_card_that_is_higher_than_wide(window: Window):
-    def higher() -> bool:
-        return window.page.evaluate("(({inner_width: w, inner_height: h}) => h > w)(probe.figure('manifold'))")
-
-    assert higher()
+    assert window.page.evaluate("(({inner_width: w, inner_height: h}) => h > w)(probe.figure('manifold'))")
     left, right, bottom, top = ranges(window)
     assert (left, right) == pytest.approx((0, 1))
     assert bottom == pytest.approx(1 - top)

@@ -313,10 +313,9 @@ def epochs_done(step: int, per_epoch: int) -> float:
 
 def _optimizer(model: VAE, config: TrainConfig, total: int) -> tuple[torch.optim.Adam, LRScheduler | None]:
     trained = [p for p in model.parameters() if p.requires_grad]
-    decays = [config.l2 > 0 and p.ndim > 1 for p in trained]
     groups = [
-        {"params": [p for p, does in zip(trained, decays, strict=True) if does], "weight_decay": config.l2},
-        {"params": [p for p, does in zip(trained, decays, strict=True) if not does], "weight_decay": 0.0},
+        {"params": [p for p in trained if p.ndim > 1 and config.l2], "weight_decay": config.l2},
+        {"params": [p for p in trained if p.ndim <= 1 or not config.l2], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]  # one, mostly: each takes its time
     device, rate = trained[0].device.type, config.learning_rate

@@ -18,7 +18,7 @@ from vaeviz.views.palette import INK, MARK, NUMBERS
 from vaeviz.views.pictures import mosaic
 from vaeviz.views.tiles import Tiles, Word
 from vaeviz.views.together import together
-from vaeviz.views.view import COMPACT, View, dress
+from vaeviz.views.view import COMPACT, View, dress, headline
 
 MOST_BARS = 200
 FEW_BARS = 10
@@ -188,7 +188,7 @@ class DimensionsView(View):
         self._figure.y_range.end = limit(shown.kl[order[0]])
         self._label_bars(order)
         words = f"{shown.active.sum():,} of {len(shown.kl):,} active · KL {shown.kl.sum():.1f} nats"
-        self._title.object = f'<div><b>{self.title}</b> <span title="{CRITERION}">{words}</span></div>'
+        self._title.object = headline(self.title, words, CRITERION)
 
     def _label_bars(self, order: Sequence[int]) -> None:
         axis = self._figure.xaxis

@@ -92,10 +92,10 @@ def text(markup: str = "", css: str = TITLE_CSS, **params) -> Markup:
     return Markup(f"<div>{markup}</div>", stylesheets=[css], margin=0, **params)
 
 
-def headline(title: str, hint: str) -> str:
-    """Return the markup of a card's title; where the card has no room for all of the hint, the mouse finds it."""
-    hint = html.escape(hint)
-    return f'<div title="{hint}"><b>{title}</b> <span>{hint}</span></div>'
+def headline(title: str, hint: str, told: str | None = None) -> str:
+    """Return the markup of a card's title, and what the mouse is told there: else all of the hint, which may be cut."""
+    told = hint if told is None else told
+    return f'<div title="{html.escape(told)}"><b>{title}</b> <span>{html.escape(hint)}</span></div>'
 
 
 class View(pn.viewable.Viewer):
@@ -118,8 +118,7 @@ class View(pn.viewable.Viewer):
 
     def __init__(self, state: ExplorerState | Run, **params) -> None:
         super().__init__(state=state if isinstance(state, ExplorerState) else ExplorerState(state), **params)
-        self._title = text()
-        self._title.object = headline(self.title, self.hint)
+        self._title = Markup(headline(self.title, self.hint), stylesheets=[TITLE_CSS], margin=0)
         self._head = pn.Row(self._title, stylesheets=[HEAD_CSS], sizing_mode="stretch_width", margin=0)
         self._controls: tuple[pn.viewable.Viewable, ...] = ()
 
