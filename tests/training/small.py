@@ -41,6 +41,28 @@ def trained(data: Dataset, *, dropout: float = 0.0, **changes: object) -> tuple[
     return model, list(train(model, data, config(**changes)))
 
 
+class Counting(nn.Module):
+    """A layer of somebody's own, whose Python does something at each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.steps += self.training
+        return x
+
+
+def with_layer(data: Dataset, layer: nn.Module) -> VAE:
+    whole = small_model(data)
+    return VAE(nn.Sequential(whole.encoder, layer), whole.decoder, whole.latent_dim)
+
+
+def batch_norms(data: Dataset, momentum: float | None) -> VAE:
+    whole = small_model(data)
+    return VAE(nn.Sequential(whole.encoder, nn.BatchNorm1d(4, momentum=momentum)), whole.decoder, 2)
+
+
 def of_type(kind: type, events: list) -> list:
     return [event for event in events if isinstance(event, kind)]
 
@@ -69,6 +91,12 @@ def in_step(part: nn.Module, step: int, act: Callable[[Tensor], Tensor | None], 
         return act(output) if calls == step or (later and calls > step) else None
 
     part.register_forward_hook(hook)
+
+
+def watched(model: VAE) -> VAE:
+    """Give a model a hook that does nothing: it is trained as one that a `Gate` holds, equal to the bit."""
+    model.register_forward_hook(lambda module, given, output: None)
+    return model
 
 
 def raising(error: BaseException) -> Callable[[object], None]:

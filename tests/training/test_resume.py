@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from tests.training.saves import contents, ended, rows, same_training, uninterrupted
-from tests.training.small import FOREVER, Gate, config, equal, in_step, raising, small_model, weights
+from tests.training.small import FOREVER, Gate, config, equal, in_step, raising, small_model, watched, weights
 from vaeviz.data import load_dataset
 from vaeviz.models import VAE, ConvVAE, DenseVAE
 from vaeviz.training import TrainConfig, TrainingRun, TrainState, load_run, resume_run, train
@@ -83,8 +83,10 @@ def test_a_run_may_be_interrupted_again_and_again(data, tmp_path):
         run._wish = "stop"
         gate.opened.set()
         assert run.wait(30) == "stopped"
-    run = ended(resume_run(tmp_path, data))
-    same_training(run, uninterrupted(data, epochs=6))
+    last = resume_run(tmp_path, data)
+    watched(last.model)
+    run = ended(last)
+    same_training(run, uninterrupted(data, watched(small_model(data)), epochs=6))
     same_training(load_run(tmp_path, data), run)
 
 
@@ -124,17 +126,20 @@ def test_a_model_whose_parts_share_weights_is_saved_and_resumed(data, tmp_path):
     same_training(load_run(tmp_path / "run", model=model(), dataset=data), uninterrupted(data, model()))
 
 
-def test_train_goes_on_from_a_state(data):
-    whole = small_model(data, dropout=0.2)
-    list(train(whole, data, config(epochs=4)))
-    first, second = small_model(data, dropout=0.2), small_model(data, seed=9, dropout=0.2)
-    trainer = Trainer(first, data, config(epochs=4))
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("bf16", marks=needs_bf16)])
+def test_train_goes_on_from_a_state(data, dropout, precision):
+    told = config(epochs=4, precision=precision)
+    whole = small_model(data, dropout=dropout)
+    list(train(whole, data, told))
+    first, second = small_model(data, dropout=dropout), small_model(data, seed=9, dropout=dropout)
+    trainer = Trainer(first, data, told)
     for event in trainer.events():
         if getattr(event, "examples", 0) == 66:
             break
     state = trainer.state()
     assert (state.step, state.examples) == (5, 66)
-    list(train(second, data, config(epochs=4), resume=state))
+    list(train(second, data, told, resume=state))
     assert equal(weights(second), weights(whole))
     assert not equal(state.weights, weights(whole))  # a copy, which training has left alone
 
@@ -216,7 +221,9 @@ def test_a_run_that_failed_is_resumed_from_its_last_save(data, tmp_path):
     assert run.saved_at_step == 5
     with pytest.raises(RuntimeError, match=r"^this run has failed and .*; its last save is that of step 5$"):
         run.save()
-    same_training(ended(resume_run(tmp_path, data)), uninterrupted(data, epochs=3))
+    resumed = resume_run(tmp_path, data)
+    watched(resumed.model)
+    same_training(ended(resumed), uninterrupted(data, watched(small_model(data)), epochs=3))
 
 
 def test_weights_that_are_not_finite_are_not_saved(data, tmp_path):

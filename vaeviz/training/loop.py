@@ -17,9 +17,11 @@ from vaeviz.training.evaluation import as_pixels, check_finite, check_fit, evalu
 from vaeviz.training.events import Metrics, Progress, Snapshot, kept_steps
 from vaeviz.training.fingerprint import Fingerprint, splits_of
 from vaeviz.training.parallel import ALONE, LostRankError, Ranks, Share
-from vaeviz.training.recorded import RecordedStep, is_plain
+from vaeviz.training.plain import is_plain
+from vaeviz.training.recorded import RecordedStep
 from vaeviz.training.snapshots import SnapshotTaker
 from vaeviz.training.state import ADAM, MOMENTS, SAMPLER, SHUFFLER, SUMS, TrainState, weight_tensors
+from vaeviz.training.written import WrittenGradient
 
 Take = Callable[[VAE, int, float], Snapshot]
 Wants = Callable[[int], bool]
@@ -116,6 +118,7 @@ class Trainer:
         self._optimizer, self._scheduler = _optimizer(model, config, self._total)
         self._follow = self._optimizer.follow if isinstance(self._optimizer, CPUAdam) else self._optimizer.step
         self._parameters = [p for p in model.parameters() if p.requires_grad]
+        self._written = WrittenGradient.of(model, config.precision)
         self._sums = zero_sums(device)  # over the examples since the last row
         self._step = self._examples = self._since = 0
         self._start = time.perf_counter()
@@ -249,26 +252,34 @@ class Trainer:
 
     def _learn(self, batch: Tensor) -> None:
         """Find the gradient of a batch, given by its rows on the device; follow it, if there is no schedule."""
-        config, device = self._config, self._device
+        config = self._config
         share = self._share(len(batch))
         x = as_pixels(self._images.index_select(0, batch[share.rows]))  # (B, C, H, W); quicker than images[batch]
-        with (
-            torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"),
-            self._ranks.drawing(self._sampler, share),
-        ):
-            output = self._model.elbo(x, beta=config.beta, generator=self._sampler)
-        for parameter in self._parameters:
-            parameter.grad = None
-        output.loss.backward()  # type: ignore[no-untyped-call]
+        with self._ranks.drawing(self._sampler, share):
+            if self._written is not None and self._written.holds:
+                gradient, sums = self._written(x, config.beta, self._sampler)
+                gradients = [gradient]
+            else:
+                gradients, sums = self._differentiate(x)
         with torch.no_grad():
-            gradients = [p.grad for p in self._parameters if p.grad is not None]
-            sums = torch.stack((output.loss * len(x), output.reconstruction.sum(), output.kl.sum()))
             self._combine(share, gradients, sums)
             if config.clip is not None:
                 self._clip(gradients, config.clip)
             self._sums += sums
         if self._scheduler is None:
             self._follow()
+
+    def _differentiate(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Give the parameters their gradients; return these, and the sums of loss, reconstruction and KL."""
+        config, device = self._config, self._device
+        with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+            output = self._model.elbo(x, beta=config.beta, generator=self._sampler)
+        for parameter in self._parameters:
+            parameter.grad = None
+        output.loss.backward()  # type: ignore[no-untyped-call]
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        with torch.no_grad():
+            return gradients, torch.stack((output.loss * len(x), output.reconstruction.sum(), output.kl.sum()))
 
     def _share(self, count: int) -> Share:
         """Return this rank's share of the batch of a step that now begins."""

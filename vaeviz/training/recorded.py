@@ -6,17 +6,13 @@ from threading import Lock
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from vaeviz.models import VAE, ConvVAE, DenseVAE, Dropout
 from vaeviz.training.memory import is_out_of_memory
 
 BEFORE_RECORDING = 2
 """Steps with a batch of one size that are done as they are before it is recorded: in them libraries are set up."""
 
-_OURS = {VAE, DenseVAE, ConvVAE, Dropout}
-_METHODS = {"forward", "elbo", "encode", "decode"}
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _streams: dict[torch.device, torch.cuda.Stream] = {}
 _one_at_a_time = Lock()
 
@@ -116,20 +112,3 @@ class _Record(NamedTuple):
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def is_plain(model: VAE) -> bool:
-    """Whether a step of a model does nothing but arithmetic on the GPU, so that its record does the same.
-
-    That is known of torch's and vaeviz's own layers. Somebody's own may count steps, draw from Python's random numbers
-    or look at a value.
-    """
-    return all(map(_is_plain, model.modules())) and not any(p._backward_hooks for p in model.parameters())
-
-
-def _is_plain(module: nn.Module) -> bool:
-    kind = type(module)
-    known = kind in _OURS or kind.__module__.startswith("torch.nn.modules.")
-    looks_at_its_count = isinstance(module, nn.modules.batchnorm._NormBase) and module.momentum is None
-    changed = any(getattr(module, hooks) for hooks in _HOOKS) or not _METHODS.isdisjoint(vars(module))
-    return known and not looks_at_its_count and not changed
