@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vaeviz.models import VAE
@@ -16,16 +15,20 @@ from vaeviz.training.plain import has_hook, hooks, is_plain
 
 aten = torch.ops.aten
 
-BACKWARD: dict[type[nn.Module], Callable[[Any, Tensor, Tensor, Tensor], Tensor]] = {
-    nn.ELU: lambda layer, given, x, y: aten.elu_backward(given, layer.alpha, 1, 1, layer.inplace, x),
-    nn.ReLU: lambda layer, given, x, y: aten.threshold_backward(given, y, 0),
-    nn.LeakyReLU: lambda layer, given, x, y: aten.leaky_relu_backward(given, x, layer.negative_slope, layer.inplace),
-    nn.Tanh: lambda layer, given, x, y: aten.tanh_backward(given, y),
-    nn.GELU: lambda layer, given, x, y: aten.gelu_backward(given, x, approximate=layer.approximate),
-    nn.SiLU: lambda layer, given, x, y: aten.silu_backward(given, x),
-    nn.Softplus: lambda layer, given, x, y: aten.softplus_backward(given, x, layer.beta, layer.threshold),
+BACKWARD: dict[type[nn.Module], Callable[[Any, Tensor, Tensor, Tensor], object]] = {
+    nn.ELU: lambda layer, x, y, g: aten.elu_backward.grad_input(g, layer.alpha, 1, 1, layer.inplace, x, grad_input=g),
+    nn.ReLU: lambda layer, x, y, g: aten.threshold_backward.grad_input(g, y, 0, grad_input=g),
+    nn.LeakyReLU: lambda layer, x, y, g: aten.leaky_relu_backward.grad_input(
+        g, x, layer.negative_slope, layer.inplace, grad_input=g
+    ),
+    nn.Tanh: lambda layer, x, y, g: aten.tanh_backward.grad_input(g, y, grad_input=g),
+    nn.GELU: lambda layer, x, y, g: aten.gelu_backward.grad_input(g, x, approximate=layer.approximate, grad_input=g),
+    nn.SiLU: lambda layer, x, y, g: aten.silu_backward.grad_input(g, x, grad_input=g),
+    nn.Softplus: lambda layer, x, y, g: aten.softplus_backward.grad_input(
+        g, x, layer.beta, layer.threshold, grad_input=g
+    ),
 }
-"""From the gradient of an activation's output y that of its input x, which is y where it works in place."""
+"""Turns the gradient g of an activation's output y into that of its input x, which is y where it works in place."""
 
 
 class WrittenGradient:
@@ -59,6 +62,7 @@ class WrittenGradient:
         self._gradients = self._parts(self._whole)
         found = dict[Tensor, Tensor](zip(self._parameters, self._parts(self._found), strict=True))
         self._encoder, self._decoder = (_Chain(part, found) for part in layers)
+        self._spare = _Rooms()
 
     @classmethod
     def of(cls, model: VAE, precision: Precision) -> Self | None:
@@ -96,7 +100,9 @@ class WrittenGradient:
         shift = torch.randn(mu.shape, generator=generator, dtype=mu.dtype) * (logvar / 2).exp()
         logits = self._decoder.forward((mu + shift).to(dtype)).to(x.dtype)
         # -log p(x | z) = max(l, 0) - l x + log(1 + e^-|l|), each of the terms positive that are summed
-        reconstruction = logits.abs().neg_().exp_().log1p_().sum() + logits.relu().addcmul_(logits, x, value=-1).sum()
+        spare = self._spare("pixels", x.shape, x.dtype)
+        reconstruction = torch.clamp(logits, min=0, out=spare).addcmul_(logits, x, value=-1).sum()
+        reconstruction += torch.abs(logits, out=spare).neg_().exp_().log1p_().sum()
         excess = logvar.expm1()  # sigma² - 1
         kl = mu.square().add_(excess).sub_(logvar).sum() / 2
 
@@ -117,11 +123,33 @@ class WrittenGradient:
         return [part.view_as(p) for p, part in zip(self._parameters, parts, strict=True)]
 
 
+class _Rooms:
+    """Tensors to write into, the same at every step: new ones are of pages that the system has to clear first."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[tuple[object, tuple[int, ...]], Tensor] = {}
+
+    def __call__(self, name: object, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """Return that of this name and shape."""
+        key = name, shape
+        if key not in self._rooms:
+            self._rooms[key] = torch.empty(shape, dtype=dtype)
+        return self._rooms[key]
+
+
 class _Layer(NamedTuple):
-    linear: nn.Linear
+    weight: Tensor
+    bias: Tensor
     activation: nn.Module | None
     of_weight: Tensor  # the gradients
     of_bias: Tensor
+
+
+class _Passed(NamedTuple):
+    x: Tensor
+    weight: Tensor  # as it was multiplied with
+    inner: Tensor  # what the activation was given
+    y: Tensor
 
 
 class _Chain:
@@ -130,32 +158,35 @@ class _Chain:
     def __init__(self, layers: list[nn.Module], gradients: dict[Tensor, Tensor]) -> None:
         linears = [layer for layer in layers if isinstance(layer, nn.Linear)]
         self._layers = [
-            _Layer(linear, activation, gradients[linear.weight], gradients[linear.bias])
-            for linear, activation in zip(linears, [*layers[1::2], None], strict=True)
+            _Layer(each.weight, each.bias, activation, gradients[each.weight], gradients[each.bias])
+            for each, activation in zip(linears, [*layers[1::2], None], strict=True)
         ]
-        self._passed: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+        self._outputs, self._gradients = _Rooms(), _Rooms()
+        self._passed: list[_Passed] = []
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what they make of it."""
+        """Return what they make of it; it holds until the next time."""
         self._passed = []
-        for linear, activation, *_ in self._layers:
-            weight = linear.weight.to(x.dtype)
-            inner = F.linear(x, weight, linear.bias.to(x.dtype))
+        for place, (weight, bias, activation, *_) in enumerate(self._layers):
+            if weight.dtype != x.dtype:
+                weight, bias = weight.to(x.dtype), bias.to(x.dtype)
+            inner = self._outputs(place, (len(x), len(bias)), x.dtype)
+            torch.addmm(bias, x, weight.t(), out=inner)
             y = inner if activation is None else activation(inner)
-            self._passed.append((x, weight, inner, y))
+            self._passed.append(_Passed(x, weight, inner, y))
             x = y
         return x
 
     def backward(self, gradient: Tensor, *, of_input: bool = True) -> Tensor:
         """Find the weights' gradients from that of what `forward` returned; return that of its input, if wanted."""
-        for layer in reversed(self._layers):
-            x, weight, inner, y = self._passed.pop()
+        for place in reversed(range(len(self._layers))):
+            (x, weight, inner, y), layer = self._passed[place], self._layers[place]
             if layer.activation is not None:
-                gradient = BACKWARD[type(layer.activation)](layer.activation, gradient, inner, y)
+                BACKWARD[type(layer.activation)](layer.activation, inner, y, gradient)
             torch.mm(gradient.t(), x, out=layer.of_weight)
             torch.sum(gradient, 0, out=layer.of_bias)
-            if of_input or self._passed:
-                gradient = gradient.mm(weight)
+            if of_input or place > 0:
+                gradient = torch.mm(gradient, weight, out=self._gradients(place, x.shape, x.dtype))
         return gradient
 
 
