@@ -16,6 +16,7 @@ from vaeviz.training.config import TrainConfig
 from vaeviz.training.evaluation import as_pixels, check_finite, check_fit, evaluate, zero_sums
 from vaeviz.training.events import Metrics, Progress, Snapshot, kept_steps
 from vaeviz.training.fingerprint import Fingerprint, splits_of
+from vaeviz.training.freed import keep_freed_memory
 from vaeviz.training.parallel import ALONE, LostRankError, Ranks, Share
 from vaeviz.training.plain import is_plain
 from vaeviz.training.recorded import RecordedStep
@@ -107,6 +108,8 @@ class Trainer:
         self._ranks = ranks
         self._device = device = ranks.device(config.device)
         check_fit(model, dataset, config, ranks)
+        if device.type == "cpu":
+            keep_freed_memory()
         self._model, self._dataset, self._config = model.to(device), dataset, config
         self._images = dataset.images.to(device)
         self._shuffler = torch.Generator().manual_seed(config.seed)
