@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tests.browser.driver import wait_until
 from tests.training.saves import same_training, uninterrupted
-from tests.training.small import FOREVER, Gate, config, equal, in_step, noise, small_model, weights
+from tests.training.small import FOREVER, Gate, config, equal, in_step, noise, small_model, watched, weights
 from tests.views.conftest import look
 from vaeviz import DenseVAE, TrainingRun
 from vaeviz.training import load_run, resume_run
@@ -71,9 +71,10 @@ def test_what_is_no_number_ends_the_training_and_is_neither_drawn_nor_saved(tmp_
     assert all(bool(torch.isfinite(value).all()) for value in saved.snapshot().weights.values())
     assert controls._resume.visible
     again = resume_run(tmp_path, DATA, steps=60)
+    watched(again.model)
     again.start()
     assert again.wait(60) == "finished"
-    same_training(again, uninterrupted(DATA, steps=60, log_every=log_every))
+    same_training(again, uninterrupted(DATA, watched(small_model(DATA)), steps=60, log_every=log_every))
 
 
 def test_a_clock_that_jumps_changes_neither_the_training_nor_its_times_nor_its_saves(tmp_path: Path, monkeypatch):
@@ -98,4 +99,4 @@ def test_a_clock_that_jumps_changes_neither_the_training_nor_its_times_nor_its_s
     assert all(before <= after for before, after in itertools.pairwise(train))
     assert train[-1] < 60
     same_training(load_run(tmp_path, DATA), run)
-    same_training(run, uninterrupted(DATA, steps=400, log_every=1))
+    same_training(run, uninterrupted(DATA, watched(small_model(DATA)), steps=400, log_every=1))
