@@ -17,6 +17,7 @@ from vaeviz.training.loop import Trainer
 from vaeviz.training.written import WrittenGradient
 
 SHAPE = (2, 3, 4)
+NEEDS_BF16 = pytest.mark.skipif(not computes_bf16(torch.device("cpu")), reason="the CPU has no bf16")
 
 
 def draws() -> torch.Generator:
@@ -97,7 +98,7 @@ def test_nats_are_those_of_the_objective_however_large_the_logits(scale: float) 
     torch.testing.assert_close(sums, by_autograd(model, x, 1.0)[1], rtol=1e-6, atol=0)
 
 
-@pytest.mark.skipif(not computes_bf16(torch.device("cpu")), reason="the CPU has no bf16")
+@NEEDS_BF16
 def test_in_bf16_it_is_autograds_to_its_digits() -> None:
     torch.manual_seed(0)
     model, x = DenseVAE(SHAPE, (64, 32), 3), some(200).float()
@@ -194,24 +195,32 @@ CASES = [
     {"schedule": "one-cycle", "learning_rate": 3e-3},
     {"clip": None, "l2": 1e-2, "beta": 2.0},
     {"clip": 0.01},
-    pytest.param(
-        {"precision": "bf16"},
-        marks=pytest.mark.skipif(not computes_bf16(torch.device("cpu")), reason="the CPU has no bf16"),
-    ),
 ]
+
+
+def assert_learn_alike(
+    data: Dataset, one: tuple[VAE, TrainConfig], other: tuple[VAE, TrainConfig], near: float, weights_near: float
+) -> None:
+    ours, theirs = (of_type(Metrics, list(train(model, data, told))) for model, told in (one, other))
+    for row, expected in zip(ours, theirs, strict=True):
+        assert row[:3] == expected[:3]
+        assert all(math.isclose(a, b, rel_tol=near) for a, b in zip(row[3:6], expected[3:6], strict=True))
+    expected_weights = weights(other[0])
+    for name, weight in weights(one[0]).items():
+        torch.testing.assert_close(weight, expected_weights[name], rtol=0, atol=weights_near)
+    assert not equal(weights(one[0]), expected_weights)  # other roundings: they did not learn in one way
 
 
 @pytest.mark.parametrize("changes", CASES, ids=str)
 def test_a_training_learns_with_it_what_it_learns_without(data: Dataset, changes: dict[str, object]) -> None:
-    model, twin = small_model(data), watched(small_model(data))
-    ours, theirs = (list(train(each, data, config(epochs=5, log_every=1, **changes))) for each in (model, twin))
-    for one, other in zip(of_type(Metrics, ours), of_type(Metrics, theirs), strict=True):
-        assert one[:3] == other[:3]
-        near = 2e-2 if "precision" in changes else 1e-5
-        assert all(math.isclose(a, b, rel_tol=near) for a, b in zip(one[3:6], other[3:6], strict=True))
-    for name, weight in weights(model).items():
-        torch.testing.assert_close(weight, weights(twin)[name], rtol=0, atol=2e-2 if "precision" in changes else 1e-4)
-    assert not equal(weights(model), weights(twin))  # other roundings: the twin's hook left it to autograd
+    told = config(epochs=5, log_every=1, **changes)
+    assert_learn_alike(data, (small_model(data), told), (watched(small_model(data)), told), 1e-5, 1e-4)
+
+
+@NEEDS_BF16
+def test_a_training_in_bf16_learns_what_one_in_float32_does(data: Dataset) -> None:
+    single, half = (config(epochs=5, log_every=1, precision=precision) for precision in ("float32", "bf16"))
+    assert_learn_alike(data, (small_model(data), half), (small_model(data), single), 2e-2, 2e-2)
 
 
 def test_a_hook_that_comes_in_the_midst_of_a_training_is_called_from_then_on(data: Dataset) -> None:
