@@ -41,8 +41,11 @@ def threads_of(run: TrainingRun) -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == f"vaeviz-{run.id}"]
 
 
-def agrees_with_an_uninterrupted_training(run: TrainingRun, data: Dataset, **changes: object) -> bool:
-    model, _ = trained(data, steps=run.step, **changes)
+def agrees_with_an_uninterrupted_training(
+    run: TrainingRun, data: Dataset, model: VAE | None = None, *, dropout: float = 0.0, **changes: object
+) -> bool:
+    model = model or small_model(data, dropout=dropout)
+    list(train(model, data, config(steps=run.step, **changes)))
     return equal(weights(run.model), weights(model)) and equal(weights(run.snapshot().vae), weights(model))
 
 
@@ -319,10 +322,7 @@ def test_a_stop_that_comes_within_a_step_ends_soon_after_it_with_a_snapshot(make
     gate.opened.set()
     assert ended(stopper)
     assert (run.status, run.step, run.steps) == ("stopped", 5, [0, 1, 2, 3, 4, 5])
-    twin = watched(small_model(data))
-    list(train(twin, data, config(steps=5)))
-    assert equal(weights(run.model), weights(twin))
-    assert equal(weights(run.snapshot().vae), weights(twin))
+    assert agrees_with_an_uninterrupted_training(run, data, watched(small_model(data)))
 
 
 @pytest.mark.parametrize(("ask", "status"), [(TrainingRun.pause, "paused"), (TrainingRun.stop, "stopped")])
