@@ -53,6 +53,38 @@ def test_contours_ellipses_and_trails_are_drawn_behind_one_button(window: Window
     window.until(lambda: stroke(window, "trails") == ways, "the trails are whole again")
 
 
+def ranges(window: Window) -> dict[str, list[float]]:
+    """Return from where to where the plane is seen, and would be seen as a whole, up."""
+    return window.page.evaluate("""(() => {
+      const {start, end, reset_start, reset_end} = probe.figure("latent").y_range
+      return {seen: [start, end], whole: [reset_start, reset_end]}
+    })()""")
+
+
+def test_the_whole_follows_the_points_and_a_part_that_was_zoomed_to_stays(window: Window):
+    first = ranges(window)["whole"]
+    assert ranges(window)["seen"] == first
+    window.click("Train")
+    window.until(lambda: ranges(window)["whole"] != first, "the points reach further")
+    window.click("Stop")
+    window.until_status("stopped")
+    window.until(lambda: ranges(window)["seen"] == ranges(window)["whole"], "the whole is seen")
+    last = ranges(window)["whole"]
+    window.page.keyboard.press("Home")
+    window.until(lambda: ranges(window) == {"seen": first, "whole": first}, "the whole of the first step is seen")
+    window.hover("latent", 0.5, 0.5)
+    window.page.mouse.wheel(0, -300)
+    window.until(lambda: ranges(window)["seen"] != first, "it is zoomed")
+    seen = ranges(window)["seen"]
+    window.page.keyboard.press("End")
+    window.until(lambda: ranges(window)["whole"] == last, "the points are those of the last step")
+    assert ranges(window)["seen"] == seen
+    window.page.evaluate("Bokeh.index.find_one(probe.figure('latent')).reset()")
+    window.until(lambda: ranges(window)["seen"] == last, "the whole of the last step is seen")
+    window.page.keyboard.press("Home")
+    window.until(lambda: ranges(window) == {"seen": first, "whole": first}, "it follows again")
+
+
 def test_a_split_a_solo_class_and_the_scale_of_a_measure(window: Window):
     window.click("Range, split, contours, posteriors and trails")
     window.choose_instead("all", "validation")

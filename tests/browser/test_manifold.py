@@ -42,8 +42,8 @@ def test_all_tiles_are_whole_in_a_card_that_is_higher_than_wide(window: Window):
 
 
 def test_the_margins_of_the_figure_are_no_places(window: Window):
-    window.hover("manifold", 0.5, 0.5)
-    window.until(lambda: window.spot("latent", "cursor") == pytest.approx([0, 0], abs=0.05), "the cursor is at 0")
+    window.hover("manifold", 0.6915, 0.5)  # Φ(0.5); at 0 it was from the beginning
+    window.until(lambda: window.spot("latent", "cursor") == pytest.approx([0.5, 0], abs=0.05), "the cursor is at 0.5")
     window.page.evaluate("""
         window.been = []
         const spots = probe.models().find((m) => m.name === "latent spots")

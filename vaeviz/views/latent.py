@@ -28,7 +28,7 @@ from vaeviz.views.raster import RasterLayer
 from vaeviz.views.scatter import Scene, in_figure, placed
 from vaeviz.views.shade import shade
 from vaeviz.views.together import together
-from vaeviz.views.view import COMPACT, choice, headline, one_line, plot_pane, switch, text, toggle
+from vaeviz.views.view import COMPACT, choice, headline, inner_size, one_line, plot_pane, switch, text, toggle
 
 ROW_CSS = """
 :host { flex-direction: row; flex-wrap: wrap; align-items: center; gap: 6px; padding: 0 8px 2px 12px; width: 100%;
@@ -207,8 +207,8 @@ class LatentView(PlaneView):
         """Return the example that is drawn within a few pixels of a tap, if any."""
         figure = event.model
         across, up = figure.x_range, figure.y_range
-        scale = np.array([(figure.inner_width or 1) / (across.end - across.start),
-                          (figure.inner_height or 1) / (up.end - up.start)])  # fmt: skip
+        width, height = inner_size(figure) or (1, 1)
+        scale = np.array([width / (across.end - across.start), height / (up.end - up.start)])
         points = self._points()
         distances = np.hypot((points[:, 0] - event.x) * scale[0], (points[:, 1] - event.y) * scale[1])
         distances[np.isnan(distances)] = np.inf
@@ -293,7 +293,7 @@ class LatentView(PlaneView):
         if self.state.coordinates == "u":
             self._ground.show(*self._backdrop())
         if self.extent == "auto" and self._ranges() != self._shown_ranges:
-            self._update_ranges()
+            self._update_ranges(gently=True)
         self._update_contours()
         self._update_outlines()
         self._update_words()

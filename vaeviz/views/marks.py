@@ -9,6 +9,7 @@ from bokeh.plotting import figure as Figure
 from jaxtyping import Float
 
 from vaeviz.views.palette import MARK
+from vaeviz.views.view import inner_size
 
 HIDDEN = np.full(2, np.nan)
 
@@ -153,7 +154,7 @@ class Marks:
 
     def _on_pan_start(self, event: PanStart) -> None:
         x_range, y_range = self.figure.x_range, self.figure.y_range
-        width, height = self.figure.inner_width or 1, self.figure.inner_height or 1
+        width, height = inner_size(self.figure) or (1, 1)
         for which, (x, y) in enumerate(zip(self.ends.data["x"], self.ends.data["y"], strict=True)):
             across = (event.x - x) / (x_range.end - x_range.start) * width
             up = (event.y - y) / (y_range.end - y_range.start) * height

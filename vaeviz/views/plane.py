@@ -9,7 +9,7 @@ from vaeviz.views.journey import route_line
 from vaeviz.views.marks import Marks, nearest_in
 from vaeviz.views.pencil import Pencil
 from vaeviz.views.planes import Coordinates, axis_label, from_z, into_z
-from vaeviz.views.view import View, dress
+from vaeviz.views.view import View, dress, inner_size
 
 OPTIONS = {
     "responsive": True,
@@ -19,17 +19,23 @@ OPTIONS = {
 }
 
 # One unit is as long across as it is up, whatever the card's shape: the horizontal range gives way. Where the whole of
-# the plane is shown, it is that also in a card that is higher than wide.
+# the plane is shown, it is that also in a card that is higher than wide, and when the whole becomes another one; a part
+# that a person has zoomed or panned to stays. Only the browser knows at once which of the two it is.
 EQUAL_ASPECT_JS = """
 const x = fig.x_range, y = fig.y_range, w = fig.properties.inner_width.is_unset ? 0 : fig.inner_width,
   h = fig.properties.inner_height.is_unset ? 0 : fig.inner_height
 if (!(w > 0 && h > 0)) { return }
-const home = (y.reset_end - y.reset_start) / 2, center = (y.reset_start + y.reset_end) / 2, span = (y.end - y.start) / 2
-const is = (value, other) => Math.abs(value - other) <= 1e-9 * home
-const whole = home * Math.max(1, h / w)
-if (is((y.start + y.end) / 2, center) && (is(span, home) || is(span, fig._whole)) && !is(span, whole)) {
-  fig._whole = whole
-  y.setv({start: center - whole, end: center + whole})
+const home = {x: (x.reset_start + x.reset_end) / 2, y: (y.reset_start + y.reset_end) / 2,
+  half: (y.reset_end - y.reset_start) / 2}
+home.whole = home.half * Math.max(1, h / w)
+const is = (value, other) => Math.abs(value - other) <= 1e-9 * home.half
+const span = (y.end - y.start) / 2
+const at = ({x: across, y: up, half, whole}) =>
+  is((x.start + x.end) / 2, across) && is((y.start + y.end) / 2, up) && (is(span, half) || is(span, whole))
+const was = fig._home ?? home
+fig._home = home
+if ((at(was) || at(home)) && !(is(span, home.whole) && is((y.start + y.end) / 2, home.y))) {
+  y.setv({start: home.y - home.whole, end: home.y + home.whole})
 }
 const middle = (x.start + x.end) / 2, half = (y.end - y.start) * w / h / 2
 if (Math.abs(half * 2 - (x.end - x.start)) > 1e-9) { x.setv({start: middle - half, end: middle + half}) }
@@ -110,7 +116,7 @@ class PlaneView(View):
         equal_aspect = CustomJS(args={"fig": figure}, code=EQUAL_ASPECT_JS)
         for name in ("inner_width", "inner_height"):
             figure.js_on_change(name, equal_aspect)
-        for name in ("start", "end"):
+        for name in ("start", "end", "reset_end"):
             figure.y_range.js_on_change(name, equal_aspect)
         figure.on_event(MouseMove, self._on_move)
         figure.on_event(Tap, self._on_tap)
@@ -152,11 +158,16 @@ class PlaneView(View):
                 layer.clear()
             self._figure.object = self._plot()
 
-    def _update_ranges(self) -> None:
+    def _update_ranges(self, *, gently: bool = False) -> None:
+        """Show the whole of the plane; gently, only if the whole of what it was until now is shown."""
         self._shown_ranges = across, up = self._ranges()
         for marks in self._marks.values():
-            for axis, (start, end) in ((marks.figure.x_range, across), (marks.figure.y_range, up)):
-                axis.update(start=start, end=end, reset_start=start, reset_end=end)
+            figure = marks.figure
+            is_seen = inner_size(figure) is not None  # in a browser, which then decides
+            for axis, (start, end) in ((figure.x_range, across), (figure.y_range, up)):
+                if not (gently and is_seen):
+                    axis.update(start=start, end=end)
+                axis.update(reset_start=start, reset_end=end)
 
     def _label_axes(self, figure: Plot) -> None:
         flat = len(self.state.plane.basis) == 1

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from bokeh.core.property.descriptors import UnsetValueError
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure as Figure
 from jaxtyping import UInt8
 
 from vaeviz.views.shade import Window
 from vaeviz.views.state import ExplorerState
+from vaeviz.views.view import inner_size
 
 SIDE = 450
 """Pixels of a plane's side, until the browser tells."""
@@ -147,17 +147,9 @@ def window_of(figure: Figure) -> Window | None:
     left, right, bottom, top = (float(end) for end in (across.start, across.end, up.start, up.end))
     if not (left < right and bottom < top):
         return None
-    width, height = (_told(figure, side) or SIDE for side in ("inner_width", "inner_height"))
+    width, height = inner_size(figure) or (SIDE, SIDE)
     scale = min(1.0, (MOST_PIXELS / (width * height)) ** 0.5)
     return Window((left, bottom, right, top), max(1, round(width * scale)), max(1, round(height * scale)))
-
-
-def _told(figure: Figure, side: str) -> int | None:
-    """Return so many pixels as the browser tells, if it has done so."""
-    try:
-        return getattr(figure, side)
-    except UnsetValueError:
-        return None
 
 
 def _columns(window: Window, picture: UInt8[np.ndarray, "R S 4"]) -> dict:

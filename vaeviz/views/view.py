@@ -7,6 +7,7 @@ import holoviews.plotting.bokeh
 import panel as pn
 import panel_material_ui as pmui
 import param
+from bokeh.core.property.descriptors import UnsetValueError
 from bokeh.models import Model, Plot
 
 from vaeviz.training import Run
@@ -194,6 +195,15 @@ def dress(figure: Plot, name: str, **params) -> None:
             grid.update(**GRID_LOOK)
     if figure.title is not None:
         figure.title.update(**TITLE_LOOK)
+
+
+def inner_size(figure: Plot) -> tuple[int, int] | None:
+    """Return the pixels across and up of what is within a figure's axes, once a browser has told."""
+    try:
+        width, height = figure.inner_width, figure.inner_height
+    except UnsetValueError:
+        return None
+    return (width, height) if width and height else None
 
 
 def plot_pane(plot: hv.Element | hv.Overlay | None = None) -> pn.pane.HoloViews:
