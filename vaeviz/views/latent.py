@@ -41,8 +41,8 @@ ADVICE_CSS = """
 :host > div { position: absolute; left: 12px; top: 10px; width: 130px; contain: layout style; opacity: 0.65; }
 """
 COLOR_BY = {"label": "label", "KL": "KL", "recon.": "reconstruction", "σ": "σ"}
-MOST_POINTS = 50_000
-"""More examples than these are drawn as a picture: a browser would take seconds for the points themselves."""
+MOST_POINTS = 20_000
+"""More examples than these are drawn as a picture: a browser would take longer for the points themselves."""
 
 TAP_REACH = 6
 """Pixels around an example within which a tap takes it."""

@@ -4,7 +4,15 @@ import numpy as np
 import panel as pn
 import param
 from bokeh.events import RangesUpdate, Reset, Tap
-from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool, Range1d, SingleIntervalTicker, Span
+from bokeh.models import (
+    ColumnDataSource,
+    CustomJS,
+    CustomJSTickFormatter,
+    HoverTool,
+    Range1d,
+    SingleIntervalTicker,
+    Span,
+)
 from bokeh.models.tickers import BasicTicker
 from bokeh.plotting import figure as Figure
 
@@ -32,6 +40,26 @@ i { display: inline-block; width: 12px; height: 3px; vertical-align: middle; mar
 NAMES = ("loss", "reconstruction", "kl")
 COLUMNS = ("step", "x", "epoch", "value", "smooth", *NAMES)
 
+# A zoom is told to the server, which then lets the axes stay; where they are moved by what it had sent before it knew,
+# they are put back. What a message brings is all there when these are called.
+ZOOMED_JS = """
+if (fig.tags[0] !== fig._move) { return }  // not a hand has moved them
+const ranges = [fig.x_range, fig.y_range]
+const is_whole = (range, whole) =>
+  ["start", "end"].every((side) => range[side] === whole?.[side] || range[side] === range[`reset_${side}`])
+if (!ranges.every((range, i) => is_whole(range, fig._whole?.[i]))) {
+  fig._zoomed = ranges.map(({start, end}) => ({start, end}))
+}
+"""
+MOVED_JS = """
+fig._move = fig.tags[0]
+const ranges = [fig.x_range, fig.y_range]
+fig._whole = ranges.map(({reset_start, reset_end}) => ({start: reset_start, end: reset_end}))
+if (fig.tags[1] === "anew") { fig._zoomed = null }
+if (fig._zoomed) { ranges.forEach((range, i) => range.setv(fig._zoomed[i])) }
+"""
+RESET_JS = "fig._zoomed = null"
+
 
 class LossView(View):
     """Loss, reconstruction or KL over the steps, train and validation, in nats per example.
@@ -55,7 +83,8 @@ class LossView(View):
 
     def __init__(self, state, **params) -> None:
         super().__init__(state, **params)
-        self._cursor = 0
+        self._cursor = self._moves = 0
+        self._is_anew = True
         self._curves = {"train": Curve(), "validation": Curve()}
         self._details: dict[str, Curve] = {}
         self._detail_wanted = self._detailing = False
@@ -96,6 +125,12 @@ class LossView(View):
             "<b>@loss{0.0}</b> = @reconstruction{0.0} + @kl{0.0} KL</div>"
         )
         figure.add_tools(HoverTool(renderers=[smooth, line], tooltips=tip, mode="vline", line_policy="nearest"))
+        zoomed, moved, reset = (CustomJS(args={"fig": figure}, code=code) for code in (ZOOMED_JS, MOVED_JS, RESET_JS))
+        for axis in (figure.x_range, figure.y_range):
+            for side in ("start", "end"):
+                axis.js_on_change(side, zoomed)
+        figure.js_on_change("tags", moved)
+        figure.js_on_event(Reset, reset)
         figure.on_event(RangesUpdate, self._on_zoom)
         figure.on_event(Reset, self._on_reset)
         figure.on_event(Tap, self._on_tap)
@@ -119,6 +154,7 @@ class LossView(View):
     @param.depends("follow", watch=True)
     def _on_follow(self) -> None:
         if self.follow:
+            self._is_anew = True
             if self._details:
                 self._details = {}
                 self._show_curves()
@@ -129,7 +165,7 @@ class LossView(View):
         self._label_axes(self._bokeh)
         self._details = {}
         self._show_curves()
-        self.follow = True
+        self.follow = self._is_anew = True
         self._update_ranges()
         self._update_mark()
 
@@ -139,7 +175,7 @@ class LossView(View):
         self._cursor = 0
         self._curves = {split: Curve() for split in self._curves}
         self._details = {}
-        self.follow = True
+        self.follow = self._is_anew = True
         self._update_words()
         # Nothing is streamed until this has been sent: what is set and then streamed to in one message comes to the
         # browser twice, for what was set is read when the message is made.
@@ -224,6 +260,9 @@ class LossView(View):
             (self._bokeh.y_range, (middle - half, middle + half)),
         ):
             axis.update(start=bounds[0], end=bounds[1], reset_start=bounds[0], reset_end=bounds[1])
+        self._bokeh.tags = [self._moves, "anew" if self._is_anew else "on"]  # told last
+        self._moves += 1
+        self._is_anew = False
 
     @property
     def _term(self) -> int:

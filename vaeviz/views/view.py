@@ -186,6 +186,9 @@ def dress(figure: Plot, name: str, **params) -> None:
     """Give a figure its name, and the look and the touch that all figures share."""
     adapt(figure)
     figure.output_backend = "canvas"  # WebGL would draw none of them faster
+    # All points are drawn also while a hand moves them. To draw few meanwhile, Bokeh would paint all figures again half
+    # a second after each move, and tell only then where a wheel has zoomed to.
+    figure.lod_interval = 0
     figure.update(name=name, sizing_mode="stretch_both", min_border=8, toolbar_location="above", **LOOK, **params)
     figure.toolbar.update(logo=None, autohide=False)
     for axis in figure.axis:
