@@ -1,5 +1,6 @@
 """Routes under the hand: a real server, a real Chromium, real digits."""
 
+import io
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.browser.driver import Window
+from vaeviz.views.palette import MARK
 
 pytestmark = pytest.mark.browser
 
@@ -70,3 +72,30 @@ def test_an_example_out_of_range_is_refused_in_words(window: Window):
     field.press("Enter")
     window.until(lambda: window.pixels("interpolation", "strip") != strip, "B is at that example")
     assert field.get_attribute("aria-invalid") == "false"
+
+
+def left(window: Window) -> float:
+    """Return where on the screen the latent plane begins, in pixels of the window."""
+    return window.place("latent", window.page.evaluate("probe.figure('latent').x_range.start"), 0.0)[0]
+
+
+def test_what_lies_outside_of_what_is_seen_is_not_drawn_over_the_axes(window: Window):
+    def drawn(x: float, y: float) -> bool:
+        """Whether there is the marks' colour around a point of the plane."""
+        across, up = window.place("latent", x, y)
+        part = window.page.screenshot(clip={"x": across - 12, "y": up - 12, "width": 24, "height": 24})
+        colors = np.asarray(Image.open(io.BytesIO(part)).convert("RGB"), int)
+        return bool((np.abs(colors - [int(MARK[i : i + 2], 16) for i in (1, 3, 5)]).max(axis=2) < 12).any())
+
+    a, b = zip(window.column("latent", "endpoints", "x"), window.column("latent", "endpoints", "y"), strict=True)
+    window.until(lambda: drawn(*a) and drawn(*b), "both endpoints are drawn")
+    pan = """([a, pixels]) => {
+      const {x_range: x, inner_width: w} = probe.figure("latent"), shift = a - x.start + pixels / w * (x.end - x.start)
+      x.setv({start: x.start + shift, end: x.end + shift})
+    }"""
+    window.page.evaluate(pan, [a[0], 0])
+    window.until(lambda: window.place("latent", *a)[0] == pytest.approx(left(window), abs=1), "A is at the edge")
+    window.until(lambda: drawn(*a), "it is whole there")
+    window.page.evaluate(pan, [a[0], 16])
+    window.until(lambda: window.place("latent", *a)[0] == pytest.approx(left(window) - 16, abs=1), "A is outside")
+    window.until(lambda: drawn(*b) and not drawn(*a), "only B is drawn")

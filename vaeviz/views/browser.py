@@ -5,7 +5,7 @@ Bokeh has no options for it, so this reaches for what is private there, and does
 
 from collections.abc import Callable
 
-from bokeh.models import CustomJS, Plot, Range1d, Tool
+from bokeh.models import CustomJS, Plot, Range1d, Renderer, Tool
 
 # To Bokeh a button that is held still for 0.3 s is pressed, and what the hand does then drags nothing, neither an
 # endpoint nor a lasso. Who aims holds still, and to a busy browser everybody seems to.
@@ -52,11 +52,44 @@ for (const part of cb_context.index.query(lays_out_itself)) {
 }
 """
 
+# Bokeh lets what is drawn above all else go over the axes, too.
+ENDS_JS = """
+const view = cb_context.index.find_one(fig)
+for (const part of view?.computed_renderer_views ?? []) {
+  if (!parts.includes(part.model) || Object.hasOwn(part, "paint")) { continue }
+  part.paint = (ctx) => {
+    const {bbox, x_scale, y_scale} = view.frame, {left, right, top, bottom, width, height} = bbox
+    ctx.save()
+    ctx.beginPath()
+    if (radius > 0) {
+      const {x, y} = part.model.data_source.data
+      for (let i = 0; i < x.length; i++) {
+        const across = x_scale.compute(x[i]), up = y_scale.compute(y[i])
+        if (left - 1 <= across && across <= right + 1 && top - 1 <= up && up <= bottom + 1) {
+          ctx.rect(across - radius, up - radius, 2 * radius, 2 * radius)
+        }
+      }
+    } else {
+      ctx.rect(left, top, width, height)
+    }
+    ctx.clip()
+    Object.getPrototypeOf(part).paint.call(part, ctx)
+    ctx.restore()
+  }
+}
+"""
+
 
 def adapt(figure: Plot) -> None:
     """Let whoever holds still before a drag drag, and a part of the page lay out only itself."""
     code = f"{HOLD_JS}{OWN_LAYOUT_JS}"
     figure.js_on_change("inner_width", CustomJS(args={"fig": figure, "own": OWN_LAYOUT}, code=code))
+
+
+def end_at_axes(figure: Plot, parts: list[Renderer], radius: float = 0) -> None:
+    """Draw parts of a figure only within its axes; of points, of that radius in pixels, those there, and whole."""
+    code = CustomJS(args={"fig": figure, "parts": parts, "radius": radius}, code=ENDS_JS)
+    figure.js_on_change("inner_width", code)
 
 
 def when_taken_up(figure: Plot, kinds: tuple[type[Tool], ...], call: Callable[[], None]) -> None:

@@ -43,7 +43,7 @@ COLUMNS = ("step", "x", "epoch", "value", "smooth", *NAMES)
 # A zoom is told to the server, which then lets the axes stay; where they are moved by what it had sent before it knew,
 # they are put back. What a message brings is all there when these are called.
 ZOOMED_JS = """
-if (fig.tags[0] !== fig._move) { return }  // not a hand has moved them
+if (fig.tags[0] !== fig._move) { return }  // no hand has moved them
 const ranges = [fig.x_range, fig.y_range]
 const is_whole = (range, whole) =>
   ["start", "end"].every((side) => range[side] === whole?.[side] || range[side] === range[`reset_${side}`])

@@ -8,10 +8,14 @@ from bokeh.models import ColumnDataSource, CustomJS
 from bokeh.plotting import figure as Figure
 from jaxtyping import Float
 
+from vaeviz.views.browser import end_at_axes
 from vaeviz.views.palette import MARK
 from vaeviz.views.view import inner_size
 
 HIDDEN = np.full(2, np.nan)
+
+RADIUS = 11
+"""Of an endpoint, in pixels."""
 
 GRIP = 14
 """Pixels around an endpoint within which a drag takes hold of it."""
@@ -113,14 +117,20 @@ class Marks:
         self._spots = ColumnDataSource({"x": [], "y": []}, name=f"{figure.name} spots")
         self.path = ColumnDataSource({"x": [], "y": []}, name="path")
         self.ends = ColumnDataSource({"x": [], "y": [], "name": []}, name="endpoints")
-        figure.line("x", "y", source=self.path, color="white", width=4, alpha=0.6, level="overlay")
-        figure.line("x", "y", source=self.path, color=MARK, width=2, level="overlay")
-        figure.scatter("x", "y", source=self.ends, size=22, fill_color=MARK, line_color="white", line_width=2,
-                       level="overlay")  # fmt: skip
-        figure.text("x", "y", text="name", source=self.ends, text_color="white", text_font_size="12px",
-                    text_font_style="bold", text_align="center", text_baseline="middle", level="overlay")  # fmt: skip
-        for renderer in figure.renderers[-4:]:
+        path = [
+            figure.line("x", "y", source=self.path, color="white", width=4, alpha=0.6, level="overlay"),
+            figure.line("x", "y", source=self.path, color=MARK, width=2, level="overlay"),
+        ]
+        ends = [
+            figure.scatter("x", "y", source=self.ends, size=2 * RADIUS, fill_color=MARK, line_color="white",
+                           line_width=2, level="overlay"),
+            figure.text("x", "y", text="name", source=self.ends, text_color="white", text_font_size="12px",
+                        text_font_style="bold", text_align="center", text_baseline="middle", level="overlay"),
+        ]  # fmt: skip
+        for renderer in (*path, *ends):
             renderer.update(nonselection_glyph=None, selection_glyph=None)
+        end_at_axes(figure, path)
+        end_at_axes(figure, ends, RADIUS + 2)
         args = {"fig": figure, "ends": self.ends, "grip": GRIP}
         for event, code in (("mousemove", HOVER_JS), ("panstart", START_JS), ("pan", DRAG_JS), ("panend", END_JS)):
             figure.js_on_event(event, CustomJS(args=args, code=code))
