@@ -61,7 +61,12 @@ class LargeRun:
             mu, logvar = small.mu[row_of[digits]], small.logvar[row_of[digits]]
             mu += np.exp(0.5 * logvar) * apart
             snapshot = Snapshot(
-                step=step, epoch=small.epoch, ids=order.numpy(), vae=small.vae, images=self.dataset.images
+                step=step,
+                epoch=small.epoch,
+                ids=order.numpy(),
+                weights=small.weights,
+                make=small.make,
+                images=self.dataset.images,
             )
             snapshot.__dict__["embedding"] = Embedding(mu, logvar)  # where cached_property has it
             self._snapshots[step] = snapshot

@@ -1,3 +1,4 @@
+import copy as copying
 import dataclasses
 from dataclasses import replace
 from itertools import islice, pairwise, takewhile
@@ -51,6 +52,35 @@ def test_arrays_are_read_only(snapshot, name):
 def test_a_snapshot_is_frozen(snapshot):
     with pytest.raises(dataclasses.FrozenInstanceError):
         snapshot.step = 4
+
+
+def test_its_vae_is_made_only_when_asked_for_and_only_once(data, monkeypatch):
+    taker = SnapshotTaker(small_model(data), data, TrainConfig())
+    copies, copy = [], copying.deepcopy
+    monkeypatch.setattr("vaeviz.training.snapshots.copy.deepcopy", lambda *given: copies.append(given) or copy(*given))
+    snapshot = taker.take(small_model(data), 3, 0.75)
+    assert not copies
+    assert snapshot.vae is snapshot.vae
+    assert len(copies) == 1
+
+
+def test_its_vae_has_the_memory_of_its_weights(snapshot):
+    of_vae = {name: value.data_ptr() for name, value in snapshot.vae.state_dict().items()}
+    assert of_vae == {name: value.data_ptr() for name, value in snapshot.weights.items()}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"encoder.1.bias": torch.zeros(3)}, r"encoder.1.bias is \(3,\) torch.float32, but the model's is \(16,\)"),
+        ({"encoder.1.bias": torch.zeros(16).double()}, r"encoder.1.bias is \(16,\) torch.float64, but the model's is"),
+        ({"more": torch.zeros(3)}, r"more is \(3,\) torch.float32, but the model's is not there"),
+    ],
+)
+def test_weights_of_another_model_make_no_snapshot(data, change, words):
+    taker = SnapshotTaker(small_model(data), data, TrainConfig())
+    with pytest.raises(ValueError, match=words):
+        taker.restore(weights(small_model(data)) | change, 3, 0.75)
 
 
 def test_its_vae_is_on_the_cpu_in_eval_mode_and_nobody_trains_it(snapshot):

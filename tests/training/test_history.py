@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from tests.training.small import equal, small_model, weights
+from vaeviz.models import VAE
 from vaeviz.training import Metrics, MetricsLog, SnapshotStore, SnapshotTaker, TrainConfig, events
 from vaeviz.training.history import Kept
 
@@ -143,6 +145,21 @@ def test_nothing_is_written_within_the_budget(taker, take, temporary):
     for step in range(10):
         store.add(take(step), keep=True)
     assert not list(temporary.iterdir())
+
+
+def test_weights_that_two_names_share_count_once(data, temporary):
+    layer = nn.Linear(20, 20)
+    layers = nn.Sequential(nn.Flatten(), layer, layer, nn.Linear(20, 4))
+    model = VAE(layers, nn.Sequential(nn.Linear(2, 20), nn.Unflatten(1, data.image_shape)), 2)
+    once = sum(p.nbytes for p in model.parameters())
+    taker = SnapshotTaker(model, data, TrainConfig())
+    assert size(taker.take(model, 0, 0.0)) == once + layer.weight.nbytes + layer.bias.nbytes
+    store = SnapshotStore(taker, budget=10 * once)
+    for step in range(10):
+        store.add(taker.take(model, step, 0.0), keep=True)
+    assert not list(temporary.iterdir())
+    store.add(taker.take(model, 10, 0.0), keep=True)
+    assert list(temporary.iterdir())
 
 
 @pytest.mark.parametrize("budget", [0, 3])

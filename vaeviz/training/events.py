@@ -1,7 +1,7 @@
 """What training says as it goes: progress, metrics and snapshots."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -45,7 +45,7 @@ class Metrics(NamedTuple):
 class Snapshot:
     """The model as it was at one step, and where it puts the embedded examples.
 
-    Frozen and read-only. `mu` and `logvar` are worked out when first asked for, on the asker's time: a training
+    Frozen and read-only. `vae`, `mu` and `logvar` are made when first asked for, on the asker's time: a training
     that nobody watches pays for a copy of its weights and nothing else.
 
     Parameters
@@ -54,8 +54,10 @@ class Snapshot:
         When it was taken.
     ids : ndarray (N,)
         Which examples of the dataset are embedded; the same, in the same order, in every snapshot of a run.
-    vae : VAE
-        A detached CPU copy in eval mode, which nobody trains.
+    weights : mapping of str to Tensor
+        The model's state dict, copied to the CPU.
+    make : callable
+        Makes a model of such weights: detached, on the CPU and in eval mode, which nobody trains.
     images : Tensor (N, C, H, W)
         The embedded examples, shared by all snapshots of a run.
     """
@@ -63,8 +65,14 @@ class Snapshot:
     step: int
     epoch: float
     ids: Int[np.ndarray, " N"]
-    vae: VAE
+    weights: Mapping[str, Tensor]
+    make: Callable[[Mapping[str, Tensor]], VAE]
     images: Shaped[Tensor, "N C H W"]
+
+    @cached_property
+    def vae(self) -> VAE:
+        """The model: a detached CPU copy in eval mode, which nobody trains."""
+        return self.make(self.weights)
 
     @cached_property
     def embedding(self) -> Embedding:
@@ -80,11 +88,6 @@ class Snapshot:
     def logvar(self) -> Float[np.ndarray, "N L"]:
         """Logarithms of the posterior variances."""
         return self.embedding.logvar
-
-    @property
-    def weights(self) -> Mapping[str, Tensor]:
-        """The model's state dict."""
-        return self.vae.state_dict()
 
 
 def when(step: int, epoch: float, digits: int = 1) -> str:

@@ -1,17 +1,16 @@
 """The folder of a saved run: a kill at any moment leaves the save before whole, and nothing is believed unread."""
 
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from vaeviz.training.checkpoint import LARGEST_MANIFEST, METRICS, Checkpoint, Manifest
 from vaeviz.training.files import SUFFIX, UNFINISHED, Entry, damaged, get_tensors, put, put_tensors
 from vaeviz.training.history import Kept
+from vaeviz.training.weights import misfit
 
 MANIFEST = "run.json"
 OURS = re.compile(
@@ -98,7 +97,7 @@ class RunFolder:
             [self._kept(step, epoch) for step, epoch, _ in snapshots],
         )
         for kept in saved.snapshots:
-            if _shapes(kept.read()) != _shapes(saved.state.weights):
+            if misfit(kept.read(), saved.state.weights) is not None:
                 raise damaged(self.path / self._snapshots[kept.step].file, "its weights are not those of the model")
         self._run = saved.id
         return saved
@@ -144,7 +143,3 @@ def read_folder(path: Path) -> tuple[RunFolder, Checkpoint]:
     """Read a run's folder; return it, to write the next saves, and the save."""
     folder = RunFolder(path)
     return folder, folder.read()
-
-
-def _shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple[torch.dtype, torch.Size]]:
-    return {name: (value.dtype, value.shape) for name, value in weights.items()}

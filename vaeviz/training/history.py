@@ -18,6 +18,7 @@ from vaeviz.private_folder import PrivateFolder
 from vaeviz.training.events import Metrics, Snapshot, Split
 from vaeviz.training.files import apart
 from vaeviz.training.snapshots import SnapshotTaker
+from vaeviz.training.weights import nbytes
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 COLUMNS = len(Metrics._fields)
@@ -165,7 +166,7 @@ class SnapshotStore:
             return
         self._epochs[snapshot.step] = snapshot.epoch
         self._in_memory[snapshot.step] = snapshot
-        self._bytes += _bytes(snapshot)
+        self._bytes += nbytes(snapshot.weights.values())
         while self._bytes > self._budget and len(self._in_memory) > 1:
             step, oldest = next(iter(self._in_memory.items()))
             if step not in self._elsewhere:
@@ -173,7 +174,7 @@ class SnapshotStore:
                 save_file(apart(oldest.weights), path)
                 self._elsewhere[step] = partial(load_file, path)
             self._drop(self._in_memory, step)  # only now that it is safe on disk
-            self._bytes -= _bytes(oldest)
+            self._bytes -= nbytes(oldest.weights.values())
 
     def saved(self, kept: Kept) -> None:
         """Take note of where the weights of a kept snapshot can be read, whether it was known before or not."""
@@ -260,10 +261,6 @@ class Embeddings:
     def _remove(self, step: int) -> None:
         embedding = self._of.pop(step, None)
         self._bytes -= 0 if embedding is None else _size(embedding)
-
-
-def _bytes(snapshot: Snapshot) -> int:
-    return sum(value.nbytes for value in snapshot.weights.values())
 
 
 def _size(embedding: Embedding) -> int:

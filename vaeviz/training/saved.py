@@ -18,6 +18,7 @@ from vaeviz.training.fingerprint import find_dataset
 from vaeviz.training.folder import RunFolder, read_folder
 from vaeviz.training.history import MetricsLog, SnapshotStore
 from vaeviz.training.snapshots import SnapshotTaker
+from vaeviz.training.weights import misfit
 
 
 class SavedRun:
@@ -166,13 +167,9 @@ def _architecture(architecture: Architecture, model: VAE | None, where: Path) ->
 
 def _check_shapes(model: VAE, weights: dict[str, Tensor], where: Path) -> None:
     """Refuse a model whose weights are not of the names, shapes and types of those that were saved."""
-    own = model.state_dict()
-    for name in sorted({*own, *weights}):
-        one, other = (
-            None if name not in each else f"{tuple(each[name].shape)} {each[name].dtype}" for each in (own, weights)
+    words = misfit(weights, model.state_dict())
+    if words is not None:
+        raise ValueError(
+            f"{where} holds weights that do not fit the model: {words}; give the model that was saved, or a copy of the"
+            " folder that is whole"
         )
-        if one != other:
-            raise ValueError(
-                f"{where} holds weights that do not fit the model: {name} is {other or 'not there'}, but the model's"
-                f" is {one or 'not there'}; give the model that was saved, or a copy of the folder that is whole"
-            )

@@ -1,6 +1,7 @@
 """Snapshots of a model in training: which examples they embed, and how they are taken and made again."""
 
 import copy
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Int64
@@ -12,6 +13,7 @@ from vaeviz.training.config import TrainConfig
 from vaeviz.training.evaluation import finite_weights
 from vaeviz.training.events import Snapshot
 from vaeviz.training.room import check_embedded
+from vaeviz.training.weights import misfit
 
 COPIED = 256 * 2**20
 """Bytes of images, at most, that are copied to be embedded where that can be helped."""
@@ -38,6 +40,7 @@ class SnapshotTaker:
 
     def __init__(self, model: VAE, dataset: Dataset, config: TrainConfig) -> None:
         self.template = copy.deepcopy(model).cpu().eval().requires_grad_(False)
+        self._own = self.template.state_dict()
         is_own = config.embedded >= len(dataset) and dataset.images.nbytes > COPIED
         check_embedded(dataset, model.latent_dim, min(config.embedded, len(dataset)), copied=not is_own)
         if is_own:
@@ -58,13 +61,25 @@ class SnapshotTaker:
         """
         return self.restore(finite_weights(model, step), step, epoch)
 
-    def restore(self, weights: dict[str, Tensor], step: int, epoch: float) -> Snapshot:
-        """Return the snapshot that has these weights."""
+    def restore(self, weights: Mapping[str, Tensor], step: int, epoch: float) -> Snapshot:
+        """Return the snapshot that has these weights.
+
+        Raises
+        ------
+        ValueError
+            If they are not those of the model.
+        """
+        words = misfit(weights, self._own)
+        if words is not None:
+            raise ValueError(f"these are not the weights of the model that was given: {words}")
+        ordered = {name: weights[name] for name in self._own}
+        return Snapshot(step=step, epoch=epoch, ids=self.ids, weights=ordered, make=self._make, images=self.images)
+
+    def _make(self, weights: Mapping[str, Tensor]) -> VAE:
         kept = {id(value): value for value in (*self.template.parameters(), *self.template.buffers())}
         vae = copy.deepcopy(self.template, kept)  # all but the weights, which are put in their places
         vae.load_state_dict(weights, assign=True)
-        vae.requires_grad_(False)
-        return Snapshot(step=step, epoch=epoch, ids=self.ids, vae=vae, images=self.images)
+        return vae.requires_grad_(False)
 
 
 def choose_embedded(dataset: Dataset, most: int) -> Int64[Tensor, " N"]:
