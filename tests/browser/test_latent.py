@@ -135,3 +135,24 @@ def test_pca_is_offered_for_many_dimensions(window: Window):
     window.page.get_by_text("of the variance").wait_for()
     named = "probe.models().some((model) => model.axis_label === 'PC1')"
     window.until(lambda: window.page.evaluate(named), "the axis across is called PC1")
+
+
+def test_ticks_have_the_fewest_digits_that_tell_them_apart(window: Window):
+    labels = {
+        (-4, -2, 0, 2, 4): "−4 −2 0 2 4",
+        (-0.5, 0, 0.5, 1): "−0.5 0 0.5 1",
+        (0.25, 0.5, 0.75): "0.25 0.5 0.75",
+        (0.1 + 0.2, 0.4): "0.3 0.4",
+        (1.0001, 1.0002, 1.0003): "1.0001 1.0002 1.0003",
+        (20_000, 40_000): "20000 40000",
+        (-3e7, 0, 3e7): "−3e7 0 3e7",
+        (2.5e7, 3e7): "2.5e7 3e7",
+        (1e-5, 2e-5): "1e−5 2e−5",
+        (0,): "0",
+        (3,): "3",
+    }
+    written = window.page.evaluate(
+        "(all) => all.map((ticks) => probe.figure('latent').below[0].formatter.doFormat(ticks, {loc: 0}).join(' '))",
+        [list(ticks) for ticks in labels],
+    )
+    assert written == list(labels.values())

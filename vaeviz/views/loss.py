@@ -288,7 +288,7 @@ class LossView(View):
         power = "const n = Math.round(Math.pow(10, tick)); return n.toLocaleString('en')"
         plain = "return tick.toLocaleString('en')"
         figure.xaxis.formatter = CustomJSTickFormatter(code=power if self.log_steps else plain)
-        figure.xaxis.ticker = SingleIntervalTicker(interval=1) if self.log_steps else BasicTicker()
+        figure.xaxis.ticker = SingleIntervalTicker(interval=1) if self.log_steps else BasicTicker(min_interval=1)
 
     def _update_words(self) -> None:
         words = []

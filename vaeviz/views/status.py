@@ -112,7 +112,14 @@ def alert_of(words: str) -> pmui.Alert:
 
 
 def _alert(kind: str) -> pmui.Alert:
-    return pmui.Alert(severity=kind, visible=False, closeable=True, sizing_mode="stretch_width", margin=(4, 0))
+    return pmui.Alert(
+        severity=kind,
+        visible=False,
+        closeable=True,
+        sizing_mode="stretch_width",
+        margin=(4, 0),
+        sx={"padding": "2px 12px", "& p": {"margin": 0}, "& .MuiAlertTitle-root": {"display": "none"}},
+    )
 
 
 def _tell(alert: pmui.Alert, words: str) -> None:

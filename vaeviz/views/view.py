@@ -8,7 +8,7 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 from bokeh.core.property.descriptors import UnsetValueError
-from bokeh.models import Model, Plot
+from bokeh.models import CustomJSTickFormatter, Model, Plot
 
 from vaeviz.training import Run
 from vaeviz.views.browser import adapt
@@ -181,6 +181,22 @@ AXIS_LOOK = {
 GRID_LOOK = {"grid_line_color": "rgba(0, 0, 0, 0.1)", "grid_line_alpha": 1}
 TITLE_LOOK = {"text_color": WORDS, "text_font": FONT, "text_font_size": "1.05em", "text_font_style": "normal"}
 
+# Bokeh writes 3.000e+7, which of a dozen ticks leaves none readable. Here they have the fewest digits that tell them
+# apart.
+TICKS_JS = """
+if (tick === 0) { return "0" }
+const sizes = ticks.map(Math.abs).filter((size) => size > 0)
+const step = Math.min(...sizes, ...ticks.slice(1).map((other, i) => Math.abs(other - ticks[i])))
+const far = Math.max(...sizes) >= 1e5 || Math.max(...sizes) < 1e-3
+const written = (value, digits) => far ? value.toExponential(digits) : value.toFixed(digits)
+const tells = (digits) => ticks.every((value) => Math.abs(Number(written(value, digits)) - value) < step / 20)
+let digits = 0
+while (digits < 15 && !tells(digits)) { digits++ }
+const [mantissa, exponent] = written(tick, digits).split("e")
+const label = String(Number(mantissa)) + (exponent === undefined ? "" : `e${Number(exponent)}`)
+return label.replaceAll("-", "\N{MINUS SIGN}")
+"""
+
 
 def dress(figure: Plot, name: str, **params) -> None:
     """Give a figure its name, and the look and the touch that all figures share."""
@@ -192,7 +208,7 @@ def dress(figure: Plot, name: str, **params) -> None:
     figure.update(name=name, sizing_mode="stretch_both", min_border=8, toolbar_location="above", **LOOK, **params)
     figure.toolbar.update(logo=None, autohide=False)
     for axis in figure.axis:
-        axis.update(**AXIS_LOOK)
+        axis.update(**AXIS_LOOK, formatter=CustomJSTickFormatter(code=TICKS_JS))
     for grid in figure.grid:
         if grid.grid_line_color is not None:
             grid.update(**GRID_LOOK)
