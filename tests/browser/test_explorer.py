@@ -36,6 +36,25 @@ def test_opens_on_an_untrained_model_with_all_six_figures(window: Window):
     assert "run=" in window.address()
 
 
+def test_a_title_shows_as_many_parts_of_its_hint_as_have_room_and_none_cut(window: Window):
+    def seen() -> dict[str, str]:
+        return dict(
+            window.page.locator(".vv-card div[title]:has(> b)").evaluate_all("""(titles) => titles.map((title) => {
+              const {right, bottom} = title.getBoundingClientRect()
+              const parts = [...title.children].map((part) => [part.textContent, part.getBoundingClientRect()])
+              const seen = parts.filter(([words, box]) => box.top < bottom)
+              if (!seen.every(([words, box]) => box.right <= right && box.bottom <= bottom)) { throw title.textContent }
+              return [seen[0][0], seen.slice(1).map(([words]) => words).join("")]
+            })""")
+        )
+
+    parts = {"Loss": "nats", "Interpolation": "drag A and B", "Latent": "encoder"}
+    window.until(lambda: seen().items() >= parts.items(), "parts of them are seen")  # once the controls are there
+    window.page.set_viewport_size({"width": 2400, "height": 900})
+    whole = {"Interpolation": "drag A and B; examples are 0 to 4,999"}
+    window.until(lambda: seen().items() >= whole.items(), "the whole of them is seen")
+
+
 def test_train_makes_the_loss_curve_grow_and_the_scatter_move(window: Window):
     before = np.array(window.column("latent", "examples", "horizontal"))
     window.click("Train")

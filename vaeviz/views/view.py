@@ -1,6 +1,7 @@
 """What every view is: a Viewer on a shared state, shown as a card with a title, its controls and a figure."""
 
 import html
+import re
 
 import holoviews as hv
 import holoviews.plotting.bokeh
@@ -31,9 +32,10 @@ HEAD_CSS = """
   flex-wrap: nowrap; }
 """
 TITLE_CSS = """
-:host { margin: 0; flex: 1 1 auto; min-width: 0; font-size: 14px; line-height: 1.25; }
-div { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+:host { margin: 0; flex: 1 1 auto; min-width: 0; font-size: 14px; line-height: 18px; }
+div { height: 18px; overflow: hidden; }
 b { font-weight: 600; } span { opacity: 0.65; font-size: 12px; }
+b, span { display: inline-block; white-space: pre; vertical-align: top; }
 """
 
 
@@ -94,9 +96,13 @@ def text(markup: str = "", css: str = TITLE_CSS, **params) -> Markup:
 
 
 def headline(title: str, hint: str, told: str | None = None) -> str:
-    """Return the markup of a card's title, and what the mouse is told there: else all of the hint, which may be cut."""
+    """Return the markup of a card's title, and what the mouse is told there: by default all of the hint.
+
+    Where the hint, of parts that a semicolon or a dot divides, has not room enough, its last parts are not seen.
+    """
     told = hint if told is None else told
-    return f'<div title="{html.escape(told)}"><b>{title}</b> <span>{html.escape(hint)}</span></div>'
+    parts = "".join(f"<span>{html.escape(part)}</span>" for part in re.split("(?=; | · )", hint))
+    return f'<div title="{html.escape(told)}"><b>{title}</b> {parts}</div>'
 
 
 class View(pn.viewable.Viewer):
