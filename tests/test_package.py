@@ -128,8 +128,8 @@ def test_what_flows():
     assert vaeviz.Posterior._fields == ("mu", "logvar")
     assert vaeviz.Elbo._fields == ("loss", "reconstruction", "kl")
     assert vaeviz.Metrics._fields == ("step", "epoch", "split", "loss", "reconstruction", "kl", "seconds")
-    assert {field.name for field in fields(vaeviz.Snapshot)} >= {"step", "epoch", "ids", "vae"}
-    assert {"mu", "logvar"} <= set(dir(vaeviz.Snapshot))
+    assert {field.name for field in fields(vaeviz.Snapshot)} >= {"step", "epoch", "ids", "weights"}
+    assert {"vae", "mu", "logvar"} <= set(dir(vaeviz.Snapshot))
 
 
 def test_training_defaults():
