@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vaeviz.cores import one_thread, settle_threads
 from vaeviz.models import VAE, bernoulli_reconstruction, gaussian_kl
+from vaeviz.openmp import release_threads
 
 FEW = 64
 """So many rows, or fewer, are computed with one thread."""
@@ -149,7 +150,10 @@ def _through(
         for chunk in torch.split(rows, batch_size):
             x = chunk.to(like.device).to(like.dtype)  # moved first: bytes travel faster than floats
             batches.append(step(x / 255 if chunk.dtype == torch.uint8 else x))
-        return [torch.cat(parts).float().cpu().numpy() for parts in zip(*batches, strict=True)]
+        results = [torch.cat(parts).float().cpu().numpy() for parts in zip(*batches, strict=True)]
+    if len(rows) > FEW:
+        release_threads()
+    return results
 
 
 def _read_only(array: Float[np.ndarray, " *shape"]) -> Float[np.ndarray, " *shape"]:

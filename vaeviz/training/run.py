@@ -17,6 +17,7 @@ from jaxtyping import Float64
 from vaeviz.cores import settle_threads
 from vaeviz.data import Dataset
 from vaeviz.models import VAE
+from vaeviz.openmp import release_threads
 from vaeviz.training.checkpoint import Architecture, Checkpoint
 from vaeviz.training.config import TrainConfig
 from vaeviz.training.device import check_precision
@@ -162,6 +163,7 @@ class TrainingRun:
         RuntimeError
             If it was started before.
         """
+        release_threads()
         with self._changed:
             if self._status != "ready":
                 raise RuntimeError(f"this run was started before (it is {self._status}); make a new TrainingRun")

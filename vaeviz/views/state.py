@@ -17,6 +17,7 @@ from panel.io.state import set_curdoc
 
 from vaeviz.cores import one_thread
 from vaeviz.latent import Plane
+from vaeviz.openmp import release_threads
 from vaeviz.training import Run, Snapshot
 from vaeviz.training.memory import is_out_of_memory
 from vaeviz.views.cloud import Cloud
@@ -175,6 +176,7 @@ class ExplorerState(param.Parameterized):
 
     def look(self) -> None:
         """Look at the run: its status and metrics at once; its newest snapshot when it is due."""
+        release_threads()  # what the page has computed since keeps none from the training
         if self.status != self.run.status:
             self.status = self.run.status
         error = self.run.error
@@ -385,8 +387,11 @@ class ExplorerState(param.Parameterized):
         return ends
 
     def _make_frame_beside_training(self, at: int | None) -> Frame:
-        with one_thread() if self.run.status == "running" else nullcontext():
-            return self._make_frame(at)
+        try:
+            with one_thread() if self.run.status == "running" else nullcontext():
+                return self._make_frame(at)
+        finally:
+            release_threads()
 
     def _make_frame(self, at: int | None = None) -> Frame:
         """Return the frame of a kept step, or of the newest. Nothing of the document is touched: any thread may."""
