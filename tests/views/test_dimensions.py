@@ -1,5 +1,7 @@
 """The bars of KL and the traversals: in their order, for any number of dimensions, and the planes that a tap turns."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -41,7 +43,8 @@ def test_bars_are_in_the_order_of_kl_and_bounded(latent_dim: int):
     bars = view._bars.data
     assert bars["kl"] == pytest.approx(sorted(kl, reverse=True)[:MOST_BARS])
     assert bars["kl"] == pytest.approx([kl[int(word[1:]) - 1] for word in bars["name"]])
-    assert f"of {latent_dim:,} active · KL {kl.sum():.1f} nats" in view._title.object
+    words = re.sub("<[^>]*>", "", view._title.object)
+    assert words.endswith(f"of {latent_dim:,} active · KL {kl.sum():.1f} nats")
     assert view._figure.y_range.end >= max(kl)
     assert len(view._figure.xaxis.ticker.ticks) <= 11
 
