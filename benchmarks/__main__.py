@@ -25,14 +25,14 @@ from benchmarks.record import Figure, read, tell
 
 ROOT = Path(__file__).parents[1]
 WHOLE: dict[str, list[str]] = {
-    "training": ["--rounds", "10", "--bf16"], "elbo": [], "watching": ["--seconds", "5", "--turns", "4"],
+    "training": ["--rounds", "10", "--bf16"], "late": [], "elbo": [], "watching": ["--seconds", "5", "--turns", "4"],
     "watch_cost": ["--steps", "400"], "touch": ["--moves", "100"], "timeline": ["--turns", "40"], "loss_delay": [],
     "follow_delay": ["--seconds", "15"], "start": [], "scale": [],
 }  # fmt: skip
 """The benchmarks whose figures stand in the table, and how long each is."""
 
 ON_A_GPU = ["--networks", "500-500-2", "--bf16", "--steps", "100", "--rounds", "9"]
-QUICK = ("training", "watching", "touch", "timeline", "loss_delay", "start")
+QUICK = ("training", "late", "watching", "touch", "timeline", "loss_delay", "start")
 
 
 def main() -> int:

@@ -56,10 +56,11 @@ NAMES = {
 
 
 class Network(NamedTuple):
-    """A network by its hidden sizes and its latent dimensions, of gray images of 28 × 28."""
+    """A network by its hidden sizes, latent dimensions and activation, of gray images of 28 × 28."""
 
     hidden: tuple[int, ...]
     latent: int
+    activation: type[nn.Module] = nn.ELU
 
     @classmethod
     def of(cls, words: str) -> "Network":
@@ -99,7 +100,8 @@ def vaeviz(
     **config: str,
 ) -> Contestant:
     data = vz.Dataset.from_arrays(images, validation=0, test=0)
-    model = vz.DenseVAE(data.image_shape, hidden_sizes=network.hidden, latent_dim=network.latent)
+    activation = network.activation.__name__.lower()
+    model = vz.DenseVAE(data.image_shape, hidden_sizes=network.hidden, latent_dim=network.latent, activation=activation)
     if compiled:
         together = torch.compile(model.to(device).elbo, dynamic=False)
         model.elbo = lambda x, beta=1.0, generator=None: together(x, beta)  # it can't draw from a generator of its own
@@ -137,12 +139,13 @@ class OneByOne(Examples[tuple[Tensor, int]]):
 
 
 class Encoder(nn.Module):
-    """Hidden layers and two heads, with the activation of vaeviz's."""
+    """Hidden layers and two heads, as vaeviz has them."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         sizes = 784, *network.hidden
-        self.body = nn.Sequential(*(layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), nn.ELU())))
+        layers = (layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), network.activation()))
+        self.body = nn.Sequential(*layers)
         self.mu, self.logvar = (nn.Linear(sizes[-1], network.latent) for _ in range(2))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -153,7 +156,7 @@ class Encoder(nn.Module):
 
 def decoder(network: Network) -> nn.Sequential:
     sizes = network.latent, *reversed(network.hidden)
-    layers = (layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), nn.ELU()))
+    layers = (layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), network.activation()))
     return nn.Sequential(*layers, nn.Linear(sizes[-1], 784), nn.Sigmoid())
 
 

@@ -1,4 +1,4 @@
-"""Adam on a CPU is torch's, to the bit."""
+"""Adam on a CPU is torch's, to the bit of every weight."""
 
 import copy
 
@@ -101,3 +101,59 @@ def test_a_closure_is_asked_for_the_loss() -> None:
     for _ in range(3):
         assert one.step(lambda: loss(ours, one)) == other.step(lambda: loss(theirs, other))
     assert_equal(ours, theirs, one, other)
+
+
+def lose_their_gradient(model: nn.Sequential, optimizer: torch.optim.Optimizer, step: int) -> None:
+    """Do a step in which, from the tenth on, some inputs are 0 and some units closed, as a ReLU's are."""
+    x = torch.rand(4, 7, generator=torch.Generator().manual_seed(step))
+    x[:, :3] *= step < 10
+    optimizer.zero_grad()
+    hidden = model[:2](x)
+    hidden = torch.cat((hidden[:, :2] * (step < 10), hidden[:, 2:]), dim=1)
+    model[2](hidden).square().sum().backward()
+    optimizer.step()
+
+
+def test_moments_that_fade_are_dropped_before_they_are_denormal_and_no_weight_notices() -> None:
+    ours, theirs = networks()
+    one = CPUAdam([{"params": list(ours.parameters())}], lr=0.01)
+    other = torch.optim.Adam(theirs.parameters(), lr=0.01, fused=True)
+    smallest = torch.finfo(torch.float32).tiny
+    faded = 0
+    for step in range(1000):
+        lose_their_gradient(ours, one, step)
+        lose_their_gradient(theirs, other, step)
+        for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+            assert torch.equal(p, q)
+            mean, square = one.state[p]["exp_avg"], one.state[p]["exp_avg_sq"]
+            assert bool(((mean == 0) | (mean.abs() >= smallest)).all())
+            assert bool(((square == 0) | (square >= smallest)).all())
+            kept = mean != 0
+            assert torch.equal(mean[kept], other.state[q]["exp_avg"][kept])
+            faded += int((other.state[q]["exp_avg"][~kept] != 0).sum())
+    assert faded, "torch's own have some that are denormal"
+
+
+def test_what_goes_on_from_saved_moments_drops_the_same_ones_at_the_same_steps() -> None:
+    ours, theirs = networks()
+    one, other = (CPUAdam([{"params": list(model.parameters())}], lr=0.01) for model in (ours, theirs))
+    for step in range(700):
+        lose_their_gradient(ours, one, step)
+        lose_their_gradient(theirs, other, step)
+        if step == 500:
+            saved = copy.deepcopy(other.state_dict())
+            other = CPUAdam([{"params": list(theirs.parameters())}], lr=0.01)
+            other.load_state_dict(saved)
+        assert_equal(ours, theirs, one, other)
+    assert any(bool((one.state[p]["exp_avg"] == 0).any()) for p in ours.parameters())
+
+
+def test_not_a_number_is_not_dropped() -> None:
+    ours, _ = networks()
+    optimizer = CPUAdam([{"params": list(ours.parameters())}], lr=0.01)
+    for step in range(200):
+        lose_their_gradient(ours, optimizer, step)
+        if step == 50:
+            optimizer.state[ours[2].weight]["exp_avg"][0, 0] = float("nan")
+    assert optimizer.state[ours[2].weight]["exp_avg"][0, 0].isnan()
+    assert ours[2].weight[0, 0].isnan()

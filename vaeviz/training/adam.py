@@ -6,12 +6,22 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+FAINT_EVERY = 128
+"""Steps after which faint moments are dropped; a mean falls by 10^-6 in so many without a gradient."""
+
+FAINT_MEAN, FAINT_SQUARE = 1e8, 1e4
+"""What is faint, in smallest normal numbers; in float32 they change no weight: 10^-30 and 10^-34, beside eps = 10^-8."""
+
 
 class CPUAdam(torch.optim.Adam):
-    """torch's fused Adam, equal to the bit, that goes straight to its kernel once all parameters have moments.
+    """torch's fused Adam that goes straight to its kernel once all parameters have moments; its weights, to the bit.
 
     Looking after groups, options and hooks anew at each step takes `torch.optim.Adam` a tenth of a millisecond, and
     three times that where the step's matrices have driven Python out of the caches.
+
+    The mean of a weight that has no gradient, behind a ReLU that never opens or a pixel that is almost never lit, falls
+    by a tenth at each step, until it is denormal some 800 steps later, and stays so: a CPU takes a hundred times as
+    long for such numbers. They are made 0 before.
 
     Parameters
     ----------
@@ -27,19 +37,23 @@ class CPUAdam(torch.optim.Adam):
 
     def __init__(self, groups: list[dict[str, Any]], lr: float) -> None:
         super().__init__(groups, lr=lr, fused=True)
+        self._steps = 0
         self._moments: list[_Moments] = []  # of each group, once they are there
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from these moments."""
         super().load_state_dict(state_dict)
+        self._steps = max((int(state["step"]) for state in self.state.values()), default=0)
         self._moments = []
 
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Do one step along the gradients that are there."""
-        if closure is not None:
-            return super().step(closure)  # type: ignore[no-any-return]
-        self.follow()
-        return None
+        if closure is None:
+            self.follow()
+            return None
+        loss: float = super().step(closure)
+        self._drop_faint()
+        return loss
 
     @torch.no_grad()
     def follow(self) -> None:
@@ -48,6 +62,7 @@ class CPUAdam(torch.optim.Adam):
         gradients = [[p.grad for p in each.parameters if p.grad is not None] for each in moments]
         if not moments or any(len(g) < len(each.parameters) for g, each in zip(gradients, moments, strict=True)):
             super().step()
+            self._drop_faint()
             return
         for group, each, its_gradients in zip(self.param_groups, moments, gradients, strict=True):
             beta1, beta2 = group["betas"]
@@ -57,6 +72,19 @@ class CPUAdam(torch.optim.Adam):
                 lr=group["lr"], beta1=beta1, beta2=beta2, weight_decay=group["weight_decay"], eps=group["eps"],
                 amsgrad=False, maximize=False,
             )  # fmt: skip
+        self._drop_faint()
+
+    @torch.no_grad()
+    def _drop_faint(self) -> None:
+        """Count a step; every so many, make those moments 0 that would soon be denormal."""
+        self._steps += 1
+        if self._steps % FAINT_EVERY:
+            return
+        for state in self.state.values():
+            mean, square = state["exp_avg"], state["exp_avg_sq"]
+            smallest = torch.finfo(mean.dtype).tiny
+            torch.ops.aten.hardshrink.out(mean, FAINT_MEAN * smallest, out=mean)
+            torch.threshold_(square, FAINT_SQUARE * smallest, 0.0)
 
     def _found(self) -> "list[_Moments]":
         """Return the moments of all groups, or none while a parameter has not had any gradient yet."""
