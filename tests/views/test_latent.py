@@ -212,3 +212,24 @@ def test_two_views_of_one_state_show_what_each_is_told():
     state.selection = [2]
     assert len(strokes(first, "_trails")) == 1
     assert strokes(second, "_trails") == []
+
+
+def ranges(figure: Plot) -> list[float]:
+    return [value for axis in (figure.x_range, figure.y_range)
+            for value in (axis.start, axis.end, axis.reset_start, axis.reset_end)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changed", "expected"), [({"extent": "±6"}, (-6, 6)), ({"coordinates": "u"}, (0, 1))])
+def test_a_view_that_is_shown_again_shows_what_is_now_to_be_seen(changed: dict[str, str], expected: tuple[int, int]):
+    view = LatentView(make_run(), extent="±3")
+    first = shown(view)
+    view.state.selection = [1, 4]
+    (view if "extent" in changed else view.state).param.update(changed)
+    second = shown(view)
+    assert second is not first
+    assert ranges(second) == ranges(first) == [*expected] * 4
+    for figure in (first, second):
+        (points,) = (r.data_source for r in figure.renderers if r.data_source.name == "examples")
+        drawn = np.stack((points.data["horizontal"], points.data["vertical"]), axis=1)
+        assert drawn == pytest.approx(view._points())
+        assert points.selected.indices == [1, 4]

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 FAINT_EVERY = 128
-"""Steps after which faint moments are dropped; a mean falls by 10^-6 in so many without a gradient."""
+"""Faint moments are dropped after so many steps; without a gradient a mean falls to a millionth in them."""
 
 FAINT_MEAN, FAINT_SQUARE = 1e8, 1e4
-"""What is faint, in smallest normal numbers; in float32 they change no weight: 10^-30 and 10^-34, beside eps = 10^-8."""
+"""What is faint, in smallest normal numbers: in float32 10^-30 and 10^-34, which beside eps = 10^-8 move no weight."""
 
 
 class CPUAdam(torch.optim.Adam):

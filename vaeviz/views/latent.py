@@ -160,7 +160,9 @@ class LatentView(PlaneView):
         return (ground * dots).opts(hv.opts.Overlay(hooks=weak_hooks(self._attach), xlim=across, ylim=up, **OPTIONS))
 
     def _on_dots(self, plot, element) -> None:
-        plot.handles["source"].selected.on_change("indices", self._on_select)
+        selected = plot.handles["source"].selected
+        selected.indices = self._selected_rows()
+        selected.on_change("indices", self._on_select)
 
     def _attach(self, plot, element) -> None:
         figure = plot.state
@@ -401,10 +403,14 @@ class LatentView(PlaneView):
         limit = next((float(step) for step in STEPS if step >= reach), float(reach))
         return (-limit, limit), (-limit, limit)
 
-    def _update_selection(self, *_) -> None:
+    def _selected_rows(self) -> list[int]:
+        """Return the rows of the glyph that are selected: where the points are a picture, one stands for them all."""
         rows = list(self.state.selection)
+        return [0] if rows and self._is_large else rows
+
+    def _update_selection(self, *_) -> None:
+        rows = self._selected_rows()
         if self._is_large:
-            rows = [0] if rows else []
             self._show_points()
         for source in self._dots.sources:
             if list(source.selected.indices) != rows:

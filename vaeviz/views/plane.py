@@ -111,6 +111,7 @@ class PlaneView(View):
             return
         dress(figure, self.figure_name)
         self._label_axes(figure)
+        self._show_whole(figure)  # of the plot of the beginning, maybe: a view can be shown again later
         self._marks[figure.id] = marks = Marks(figure, self._on_drag)
         self._pencils[figure.id] = Pencil(figure, marks.path, self._on_line)
         equal_aspect = CustomJS(args={"fig": figure}, code=EQUAL_ASPECT_JS)
@@ -160,14 +161,16 @@ class PlaneView(View):
 
     def _update_ranges(self, *, gently: bool = False) -> None:
         """Show the whole of the plane; gently, only if the whole of what it was until now is shown."""
-        self._shown_ranges = across, up = self._ranges()
+        self._shown_ranges = self._ranges()
         for marks in self._marks.values():
-            figure = marks.figure
-            is_seen = inner_size(figure) is not None  # in a browser, which then decides
-            for axis, (start, end) in ((figure.x_range, across), (figure.y_range, up)):
-                if not (gently and is_seen):
-                    axis.update(start=start, end=end)
-                axis.update(reset_start=start, reset_end=end)
+            self._show_whole(marks.figure, gently=gently)
+
+    def _show_whole(self, figure: Plot, *, gently: bool = False) -> None:
+        is_seen = inner_size(figure) is not None  # in a browser, which then decides
+        for axis, (start, end) in zip((figure.x_range, figure.y_range), self._shown_ranges, strict=True):
+            if not (gently and is_seen):
+                axis.update(start=start, end=end)
+            axis.update(reset_start=start, reset_end=end)
 
     def _label_axes(self, figure: Plot) -> None:
         flat = len(self.state.plane.basis) == 1
