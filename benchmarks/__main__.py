@@ -25,7 +25,7 @@ from benchmarks.record import Figure, read, tell
 
 ROOT = Path(__file__).parents[1]
 WHOLE: dict[str, list[str]] = {
-    "training": ["--rounds", "10", "--bf16"], "late": [], "elbo": [], "watching": ["--seconds", "5", "--turns", "4"],
+    "training": ["--rounds", "10", "--bf16"], "late": [], "elbo": [], "watching": ["--seconds", "5", "--turns", "6"],
     "watch_cost": ["--steps", "400"], "touch": ["--moves", "100"], "timeline": ["--turns", "40"], "loss_delay": [],
     "follow_delay": ["--seconds", "15"], "start": [], "scale": [],
 }  # fmt: skip
