@@ -1,5 +1,6 @@
 """A real Panel server and a real Chromium for the browser tests."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -16,9 +17,11 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def explorer_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the address of the explorer, served once for all tests."""
-    with served(EXPLORER, tmp_path_factory.mktemp("server") / "explorer.log") as address:
+    """Return the address of the explorer, served once for all tests; nothing may fail in its server."""
+    log = tmp_path_factory.mktemp("server") / "explorer.log"
+    with served(EXPLORER, log) as address:
         yield address
+    assert not re.findall(r".*(?:Exception in callback|Callback failed).*", log.read_text()), log.read_text()
 
 
 @pytest.fixture

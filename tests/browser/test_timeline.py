@@ -42,6 +42,24 @@ def test_keys_turn_all_views_while_the_training_goes_on_and_live_returns(trained
     trained.until(lambda: shown(trained) > step, "the newest snapshot is shown again")
 
 
+PRESS_HOME_JS = """
+([button, delay]) => {
+  button.click()
+  setTimeout(() => document.dispatchEvent(new KeyboardEvent("keydown", {key: "Home", bubbles: true})), delay)
+}
+"""
+
+
+@pytest.mark.parametrize("milliseconds", [15, 30])
+def test_a_key_is_heard_while_a_change_before_it_still_waits(trained: Window, milliseconds: int):
+    button = trained.page.locator("button:visible", has_text="log x").element_handle()
+    for _ in range(3):
+        trained.page.evaluate(PRESS_HOME_JS, [button, milliseconds])
+        trained.until(lambda: shown(trained) == 0, "the first step is shown")
+        trained.page.get_by_text("● Live").click()
+        trained.until(lambda: shown(trained) > 0, "the newest snapshot is shown again")
+
+
 def test_a_drag_of_the_knob_turns_to_the_steps_under_it(trained: Window):
     trained.click("Pause")
     trained.until_status("paused")

@@ -5,6 +5,7 @@ from vaeviz.views.dimensions import DimensionsView
 from vaeviz.views.explorer import Explorer
 from vaeviz.views.interpolation import InterpolationView
 from vaeviz.views.latent import LatentView
+from vaeviz.views.locked import work_with_the_lock
 from vaeviz.views.loss import LossView
 from vaeviz.views.manifold import ManifoldView
 from vaeviz.views.model import ModelView
@@ -12,6 +13,8 @@ from vaeviz.views.reconstructions import ReconstructionView
 from vaeviz.views.state import ExplorerState
 from vaeviz.views.status import StatusView
 from vaeviz.views.timeline import TimelineView
+
+work_with_the_lock()
 
 __all__ = [
     "CursorView",
