@@ -14,7 +14,7 @@ FAINT_MEAN, FAINT_SQUARE = 1e8, 1e4
 
 
 class CPUAdam(torch.optim.Adam):
-    """torch's fused Adam that goes straight to its kernel once all parameters have moments; its weights, to the bit.
+    """torch's fused Adam, its weights to the bit, that goes straight to its kernel once all parameters have moments.
 
     Looking after groups, options and hooks anew at each step takes `torch.optim.Adam` a tenth of a millisecond, and
     three times that where the step's matrices have driven Python out of the caches.

@@ -12,4 +12,5 @@ from panel.reactive import Syncable
 def work_with_the_lock() -> None:
     """Let Panel work on all that comes from a browser with the document's lock, as it does on most of it anyway."""
     for name in ("_event_coroutine", "_change_coroutine"):
-        setattr(Syncable, name, with_lock(getattr(Syncable, name)))
+        if hasattr(Syncable, name):  # not of a Panel that does it in another way
+            setattr(Syncable, name, with_lock(getattr(Syncable, name)))
