@@ -320,3 +320,21 @@ def test_what_changes_in_one_card_lays_out_no_other(window: Window):
     laid_out = window.page.evaluate("laid_out")
     assert laid_out["interpolation"] > 0  # it is in the part that the page of the dimensions is put into
     assert laid_out["latent"] == 0
+
+
+@pytest.mark.parametrize("height", [600, 730, 900])
+def test_a_low_window_has_large_planes_and_the_timeline_in_sight(
+    new_window: Callable[..., Window], explorer_address: str, height: int
+):
+    page = new_window(1366, height).open(explorer_address).page
+    for name in ("latent", "manifold"):
+        plane = page.evaluate("(name) => [probe.figure(name).inner_width, probe.figure(name).inner_height]", name)
+        assert min(plane) > 200, name
+    for title in ("Latent", "Manifold", "Loss"):
+        heading = page.locator(f"b:text-is('{title}')")
+        assert heading.evaluate("(b) => b.offsetWidth <= b.closest('div').clientWidth"), title
+    live = page.get_by_text("● Live").bounding_box()
+    assert live["y"] + live["height"] <= height
+    page.locator("b:text-is('Interpolation')").scroll_into_view_if_needed()
+    still = page.get_by_text("● Live").bounding_box()
+    assert still == live

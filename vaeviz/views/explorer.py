@@ -24,10 +24,12 @@ from vaeviz.views.view import View, switch
 WIDE = "width: 100%; min-width: 0 !important;"
 
 # A plane's card is as much narrower than it is high that the plane itself becomes a square: head, toolbar and foot.
+# In a window that is too low for them, the page is scrolled.
 GRID_CSS = """
 :host {
-  --row: calc((100vh - 144px) * 0.585); --plane: min(calc(var(--row) - 76px), 36cqw);
-  display: grid; gap: 6px; width: 100%; min-width: 0 !important; height: calc(100vh - 92px); box-sizing: border-box;
+  --row: max(calc((100vh - 144px) * 0.585), 416px); --plane: min(calc(var(--row) - 76px), 36cqw);
+  display: grid; gap: 6px; width: 100%; min-width: 0 !important; box-sizing: border-box;
+  height: max(calc(100vh - 92px), calc(var(--row) + 272px));
   grid-template-columns: var(--plane) var(--plane) minmax(200px, 1fr);
   grid-template-rows: var(--row) minmax(220px, 1fr) 40px;
   grid-template-areas: "latent manifold cursor" "loss lower lower" "timeline timeline timeline";
@@ -51,6 +53,12 @@ GRID_CSS = """
 }
 """
 
+# The timeline is always seen: its place is the whole grid, at whose end it sticks to that of the window.
+STICKY_CSS = """
+@container (min-width: 900.1px) {
+  :host { grid-area: 1 / 1 / -1 / -1; align-self: end; height: 40px; position: sticky; bottom: 0; z-index: 2; }
+}
+"""
 
 AREAS = "latent", "manifold", "cursor", "loss", "lower", "timeline"
 EXPLORABLE = "cursor"
@@ -168,4 +176,5 @@ class Explorer(View):
 
 def _place_css(area: str) -> str:
     # Contained: what changes in one card lays out that card anew, and not the whole page.
-    return f":host {{ grid-area: {area}; display: flex; min-width: 0; min-height: 0; contain: strict; }}"
+    css = f":host {{ grid-area: {area}; display: flex; min-width: 0; min-height: 0; contain: strict; }}"
+    return css + STICKY_CSS if area == "timeline" else css
